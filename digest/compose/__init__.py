@@ -1,0 +1,1 @@
+"""From a selection to the bytes of a message: templates, fragments, MIME, signed links. Pure but for loading templates."""

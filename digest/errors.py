@@ -1,0 +1,63 @@
+"""Broken promises, each with its data; an expected outcome is a return value instead."""
+
+from __future__ import annotations
+
+
+class DigestError(Exception):
+    """Something that stops the work at hand; the command prints it and exits 1."""
+
+
+class SettingsError(DigestError):
+    """A setting is unknown, missing or out of range; the command exits 2."""
+
+
+class UsageError(DigestError):
+    """The command was called with something that cannot be; it exits 2."""
+
+
+class SchemaError(DigestError):
+    """The database is of another schema version; the text names the command that mends it."""
+
+
+class DumpError(DigestError):
+    """A dump that cannot be read whole, and so is not stored at all.
+
+    Attributes:
+        reason: What is wrong, in words for an admin.
+        line: Line in the dump where it shows, from 1; 0 where the dump as a whole is meant.
+    """
+
+    def __init__(self, reason: str, *, line: int = 0) -> None:
+        self.reason = reason
+        self.line = line
+        super().__init__(f"line {line}: {reason}" if line else reason)
+
+
+class TaxonomyError(DigestError):
+    """`topics.toml` breaks its own rules."""
+
+
+class TemplateError(DigestError):
+    """A template does not compile, or asks for a value it is not given."""
+
+
+class AddressError(DigestError):
+    """An e-mail address that cannot be used.
+
+    Attributes:
+        address: As it was given.
+        reason: Why not, in words for a person.
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        self.reason = reason
+        super().__init__(f"{address!r}: {reason}")
+
+
+class PreferenceError(DigestError):
+    """A preference out of range: an unknown topic or zone, an hour of 24, a cap of 0."""
+
+
+class TokenError(DigestError):
+    """A link's token that does not verify, for whatever reason: they all look alike."""

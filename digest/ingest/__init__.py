@@ -1,0 +1,1 @@
+"""From bytes to papers: formats, clean text, identity, diff. Pure: opens nothing, knows no clock."""

@@ -1,0 +1,51 @@
+"""What a format reader gives: records as they stand in the dump, and what it had to reject."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One paper as one dump lists it, text untouched."""
+
+    position: int  #: place in the dump, from 1
+    line: int  #: line of the dump where it starts, from 1 (JSON: the row's number)
+    title: str  #: as given, but for lines rejoined where a layout wrapped them
+    abstract: str  #: as given; "" where the dump has none
+    arxiv_id: str | None = None  #: without version, such as 2401.01234 or cs/0112017
+    doi: str | None = None  #: lower case, without resolver
+    authors: tuple[str, ...] = ()
+    votes: int | None = None
+    comments: int | None = None
+    published_at: dt.datetime | None = None  #: the paper's own date, aware
+    url: str | None = None  #: page of the paper, https
+    code_url: str | None = None  #: repository named by the dump, not found in the text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A row that is not a paper, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DumpDate:
+    """The date that a dump gives of itself; a page head gives none to its year."""
+
+    month: int
+    day: int
+    year: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A dump being read. `items` is read once, lazily; it may raise `DumpError` at any row."""
+
+    format: str  #: "text-a", "text-b", "daily-papers-json"
+    date: DumpDate | None
+    items: Iterator[Record | Reject]

@@ -1,0 +1,1 @@
+"""Which papers for whom, and why: trend, topics, profile, selection with reasons. Pure."""

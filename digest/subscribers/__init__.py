@@ -1,0 +1,1 @@
+"""Who gets the digest, what they want, when, and with whose consent. Pure."""
