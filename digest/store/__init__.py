@@ -1,0 +1,1 @@
+"""All SQL. Functions take `conn` first, return frozen values, and never commit."""

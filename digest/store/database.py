@@ -1,0 +1,145 @@
+"""Opening the database: SQLite or PostgreSQL, for reading or for writing, and nothing half-made."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from digest.errors import DigestError, SettingsError
+
+#: How long a writer waits for the one before it, in seconds.
+LOCK_TIMEOUT_S = 30.0
+
+
+class DatabaseError(DigestError):
+    """The database cannot be reached, or refuses; raised from the driver's own error."""
+
+
+class Database:
+    """One database. `write()` opens a transaction that commits at its end, `read()` a snapshot."""
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self.url = parse_url(url)
+        self.read_only = read_only
+        self.engine = _engine(self.url, read_only=read_only)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: all of it is durable when the block ends, none of it when the block raises."""
+        with _translated(), self.engine.begin() as conn:
+            yield conn
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot that takes no lock a writer would wait for, and is rolled back."""
+        with _translated(), self.engine.connect().execution_options(**self._read_options()) as conn:
+            yield conn
+
+    def _read_options(self) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {"reads": True}
+        return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def parse_url(text: str) -> URL:
+    """Read a database URL; `postgresql://` means psycopg 3.
+
+    Raises:
+        SettingsError: The URL is malformed or names another kind of database.
+    """
+    try:
+        url = make_url(text)
+        backend = url.get_backend_name()
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
+        raise SettingsError(f"database.url: cannot read {text!r}") from error
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite" or not url.database or url.database == ":memory:":
+        raise SettingsError("database.url: give sqlite:///PATH or postgresql://…")
+    return url
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Keep the library's exceptions on this side of the edge; integrity errors are bugs and stay."""
+    try:
+        yield
+    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise DatabaseError(f"database: {str(cause).strip()}") from error
+
+
+def _engine(url: URL, *, read_only: bool) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return _postgresql(url, read_only=read_only)
+    return _sqlite(Path(str(url.database)), read_only=read_only)
+
+
+def _postgresql(url: URL, *, read_only: bool) -> Engine:
+    # synchronous_commit stays on whatever the server's default: a result that was told must last (R3).
+    options = "-c synchronous_commit=on -c timezone=UTC"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
+    return sa.create_engine(url, connect_args={"options": options}, pool_pre_ping=True, pool_size=10)
+
+
+def _sqlite(path: Path, *, read_only: bool) -> Engine:
+    def connect() -> sqlite3.Connection:
+        conn = _open_file(path, read_only=read_only)
+        conn.isolation_level = None  # transactions are begun by `_begin` alone
+        conn.execute("PRAGMA foreign_keys=ON")
+        if not read_only:
+            conn.execute("PRAGMA journal_mode=WAL")
+            # FULL: with WAL, NORMAL may lose the last commits at a power cut, and so a settled result (R3).
+            conn.execute("PRAGMA synchronous=FULL")
+        return conn
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=10)
+    sa.event.listen(engine, "begin", _begin_read_only if read_only else _begin)
+    return engine
+
+
+def _open_file(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    # A WAL database on read-only media opens only as immutable; that is safe when no log is left beside it.
+    frozen = read_only and not path.with_name(path.name + "-wal").exists()
+    for suffix in ("", "&immutable=1") if frozen else ("",):
+        conn = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}{suffix}",
+            uri=True,
+            timeout=LOCK_TIMEOUT_S,
+            check_same_thread=False,
+        )
+        try:
+            conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        except sqlite3.OperationalError:
+            conn.close()
+            if suffix or not frozen:
+                raise
+        else:
+            return conn
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _begin(conn: Connection) -> None:
+    # A deferred transaction that turns to writing fails "locked" at once, whatever the time-out: take the
+    # lock first. Readers take none.
+    reads = conn.get_execution_options().get("reads")
+    conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _begin_read_only(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN")

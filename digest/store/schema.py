@@ -1,0 +1,238 @@
+"""The tables. A comment on each constraint names the promise it keeps; migrations/ makes them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from digest.store.types import Instant
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+dumps = sa.Table(
+    "dumps",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # One dump, however often it arrives: the same bytes again change no paper.
+    sa.Column("sha256", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("format", sa.Text),
+    sa.Column("dated", sa.Date),
+    sa.Column("dated_by", sa.Text),
+    sa.Column("background", sa.Boolean, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),  # staged, stored, quarantined, refused
+    sa.Column("reason", sa.Text),
+    sa.Column("line", sa.Integer),
+    sa.Column("records", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Column("seen_on", sa.Date),  # what the operator said, kept so that a replay decides alike
+    sa.Column("modified_at", Instant, nullable=False),
+    sa.Column("body", sa.LargeBinary),  # zlib; none where refused for its size
+)
+
+arrivals = sa.Table(
+    "arrivals",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("dump_id", sa.ForeignKey("dumps.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("dated", sa.Date, nullable=False),  # the day that the same bytes stood for this time
+)
+
+rejects = sa.Table(
+    "rejects",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("dump_id", sa.ForeignKey("dumps.id"), nullable=False, index=True),
+    sa.Column("line", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
+revisions = sa.Table(
+    "revisions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # One text, however many dumps carry it.
+    sa.Column("hash", sa.String(64), nullable=False, unique=True),
+    sa.Column("title_raw", sa.Text, nullable=False),
+    sa.Column("abstract_raw", sa.Text, nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("abstract", sa.Text, nullable=False),
+    sa.Column("title_key", sa.Text, nullable=False),
+    sa.Column("code_urls", sa.JSON, nullable=False),
+)
+
+editions = sa.Table(
+    "editions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # One edition a day, whichever of two schedulers comes first.
+    sa.Column("date", sa.Date, nullable=False, unique=True),
+    sa.Column("published_at", Instant, nullable=False),
+)
+
+papers = sa.Table(
+    "papers",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    # Two papers never share an arXiv id, and no paper has two.
+    sa.Column("arxiv_id", sa.Text, unique=True),
+    sa.Column("title_key", sa.Text, nullable=False, index=True),
+    # None until the dump that brought the paper is shown: staged papers are seen by nobody.
+    sa.Column("revision_id", sa.ForeignKey("revisions.id")),
+    sa.Column("authors", sa.JSON, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("code_url", sa.Text),
+    sa.Column("votes", sa.Integer),
+    sa.Column("first_seen", sa.Date),
+    sa.Column("last_seen", sa.Date),
+    sa.Column("background", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("merged_into", sa.ForeignKey("papers.id"), index=True),
+)
+
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("dump_id", sa.ForeignKey("dumps.id"), nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("paper_id", sa.ForeignKey("papers.id"), nullable=False, index=True),
+    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False),
+    sa.Column("arxiv_id", sa.Text),
+    sa.Column("title_key", sa.Text, nullable=False, index=True),
+    sa.Column("authors", sa.JSON, nullable=False),
+    sa.Column("votes", sa.Integer),
+    sa.Column("comments", sa.Integer),
+    sa.Column("published_at", Instant),
+    sa.Column("url", sa.Text),
+    sa.Column("code_url", sa.Text),
+    # One row of a dump is one sighting, however often the dump is read.
+    sa.UniqueConstraint("dump_id", "position"),
+)
+
+edition_papers = sa.Table(
+    "edition_papers",
+    metadata,
+    sa.Column("edition_id", sa.ForeignKey("editions.id"), primary_key=True),
+    # A paper is new once: it stands in one edition and in no other.
+    sa.Column("paper_id", sa.ForeignKey("papers.id"), primary_key=True, unique=True),
+    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False),
+    sa.Column("authors", sa.JSON, nullable=False),
+    sa.Column("url", sa.Text),
+    sa.Column("code_url", sa.Text),
+    sa.Column("votes", sa.Integer),
+    sa.Column("place", sa.Integer, nullable=False),
+    sa.Column("trend", sa.Float, nullable=False),
+)
+
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.Text, nullable=False),
+    # One subscriber an address, whatever its case.
+    sa.Column("address_key", sa.Text, nullable=False, unique=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("topics", sa.JSON, nullable=False),
+    sa.Column("interests", sa.JSON, nullable=False),
+    sa.Column("include", sa.JSON, nullable=False),
+    sa.Column("exclude", sa.JSON, nullable=False),
+    sa.Column("cap", sa.Integer, nullable=False),
+    sa.Column("frequency", sa.Text, nullable=False),
+    sa.Column("weekday", sa.Integer, nullable=False),
+    sa.Column("zone", sa.Text, nullable=False),
+    sa.Column("hour", sa.Integer, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("confirmed_at", Instant),
+    # The cursor: the last edition this subscriber was planned from; none means the newest only.
+    sa.Column("cursor_edition_id", sa.ForeignKey("editions.id")),
+    sa.Column("last_date", sa.Date),  # local date last served or skipped
+    sa.Column("last_mailed_at", Instant),
+    sa.Column("due_at", Instant),  # earliest moment of the next digest; none for who is not planned
+    # While due with nothing to send: for which date, until when, and which edition was already looked at.
+    sa.Column("waits_for", sa.Date),
+    sa.Column("waits_until", Instant),
+    sa.Column("waits_reason", sa.Text),
+    sa.Column("checked_edition_id", sa.ForeignKey("editions.id")),
+    sa.Index("ix_subscribers_due_at", "due_at"),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), nullable=False, index=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("event", sa.Text, nullable=False),  # asked, confirmed, paused, resumed, left, erased
+    sa.Column("method", sa.Text, nullable=False),  # command, import
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    # A keyed hash: it survives erasure and says nothing of the address.
+    sa.Column("address_hash", sa.String(64), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("local_date", sa.Date, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False),
+    sa.Column("picks", sa.JSON, nullable=False),
+    sa.Column("leftover", sa.Integer, nullable=False),
+    # The span of editions, for giving back: after `cursor_edition_id`, up to `edition_id`.
+    sa.Column("cursor_edition_id", sa.Integer),
+    sa.Column("edition_id", sa.ForeignKey("editions.id")),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("planned_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("claimant", sa.Text),
+    sa.Column("lease_until", Instant),
+    sa.Column("begun_at", Instant),  # set before the first byte of a try, cleared with its result
+    sa.Column("body_hash", sa.String(64)),
+    sa.Column("settled_at", Instant),
+    sa.Column("reply", sa.Text),
+    # Nobody gets two mails of a kind for one date, whoever plans, however often.
+    sa.UniqueConstraint("subscriber_id", "local_date", "kind"),
+    sa.Index("ix_deliveries_open", "status", "due_at"),
+    sa.Index("ix_deliveries_edition_id", "edition_id"),
+)
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    # Counted on the way in, apart from the rows: what `balance` holds the ledger against.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("eligible", sa.Integer, nullable=False),
+)
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    # Secrets and switches that belong to this database, such as the key of its message ids.
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
