@@ -61,3 +61,15 @@ class PreferenceError(DigestError):
 
 class TokenError(DigestError):
     """A link's token that does not verify, for whatever reason: they all look alike."""
+
+
+class ExpiredTokenError(TokenError):
+    """A token of ours that came too late: the page offers a new one.
+
+    Attributes:
+        subscriber_id: Whose it was.
+    """
+
+    def __init__(self, subscriber_id: int) -> None:
+        self.subscriber_id = subscriber_id
+        super().__init__("this link has expired")

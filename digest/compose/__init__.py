@@ -1,1 +1,4 @@
-"""From a selection to the bytes of a message: templates, fragments, MIME, signed links. Pure but for loading templates."""
+"""From a selection to the bytes of a message: templates, fragments, MIME, signed links.
+
+Pure but for `Templates.load`, which reads the folder it is given.
+"""
