@@ -58,3 +58,4 @@ class Delivery:
     template: str  #: version of the template it was planned with
     attempts: int  #: hand-overs begun, this claim not counted
     body_hash: str | None  #: of the bytes, once built
+    lease_until: dt.datetime  #: until when this claim holds

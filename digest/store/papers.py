@@ -132,12 +132,17 @@ def search(conn: Connection, words: str) -> Iterator[Paper]:
     return (_paper(row) for row in conn.execute(query))
 
 
-def merged_names(conn: Connection, paper_ids: Iterable[int]) -> dict[int, int]:
-    """The other names of these papers: merged id -> the id it was merged into."""
+def names(conn: Connection, paper_ids: Iterable[int]) -> dict[int, int]:
+    """Every name that these papers go by: paper id -> the id they are all known under now."""
+    wanted = sorted(paper_ids)
     found: dict[int, int] = {}
-    for chunk in _chunks(sorted(paper_ids)):
+    for chunk in _chunks(wanted):
+        query = sa.select(papers.c.id, papers.c.merged_into).where(papers.c.id.in_(chunk))
+        found.update({row.id: row.merged_into or row.id for row in conn.execute(query)})
+    for chunk in _chunks(sorted(set(found.values()))):
         query = sa.select(papers.c.id, papers.c.merged_into).where(papers.c.merged_into.in_(chunk))
         found.update({row.id: row.merged_into for row in conn.execute(query)})
+        found.update({paper: paper for paper in chunk})
     return found
 
 

@@ -1,0 +1,55 @@
+"""Who may still hold a claim. A sender holds a lock on a file of its own while it lives, and no longer.
+
+The kernel lets go of the lock when the process dies, however it dies, so that the next sender on this machine takes
+over at once instead of waiting for the lease. Senders on other machines are known dead by their lease alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def claimant(folder: Path) -> Iterator[str]:
+    """Be a claimant while the block runs; gives the name to claim under."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = secrets.token_hex(8)
+    path = folder / name
+    with path.open("x") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield name
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def dead(folder: Path) -> list[str]:
+    """Claimants of this machine whose process is gone."""
+    if not folder.is_dir():
+        return []
+    return [path.name for path in sorted(folder.iterdir()) if _is_free(path)]
+
+
+def bury(folder: Path, names: list[str]) -> None:
+    """Forget dead claimants, once nothing is claimed under their names."""
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,444 @@
+"""The ledger: every mail planned, and its fate."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Row
+
+from digest.deliver.delivery import Delivery, Kind, Status
+from digest.rank.selection import Pick, Reason, ReasonKind
+from digest.store.schema import deliveries, plans, subscribers
+from digest.store.subscribers import give_back
+from digest.subscribers.subscriber import State
+
+#: Statuses that can still lead to a mail.
+OPEN = (Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
+#: Statuses under which the picks may be in the reader's hands.
+MAYBE_MAILED = (*OPEN, Status.SENT, Status.AMBIGUOUS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One row to be added to the ledger: a mail with its frozen picks, or a skip with its reason."""
+
+    subscriber_id: int
+    kind: Kind
+    local_date: dt.date
+    status: Status
+    reason: str | None = None
+    recipient: str
+    epoch: int
+    picks: tuple[Pick, ...] = ()
+    leftover: int = 0
+    cursor_edition_id: int | None = None
+    edition_id: int | None = None
+    message_id: str
+    template: str
+    planned_at: dt.datetime
+    expires_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one try did to a delivery."""
+
+    delivery_id: int
+    status: Status
+    retry_at: dt.datetime | None = None  #: for deferred
+    counts_attempt: bool = True
+    reply: str  #: the relay's words, without addresses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A ledger row for people: `why`, `status`, the dry run."""
+
+    id: int
+    subscriber_id: int
+    kind: Kind
+    local_date: dt.date
+    status: Status
+    reason: str | None
+    picks: tuple[Pick, ...]
+    leftover: int
+    cursor_edition_id: int | None
+    edition_id: int | None
+    message_id: str
+    planned_at: dt.datetime
+    due_at: dt.datetime
+    attempts: int
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """The sum of the ledger, against what was counted on the way in (R4)."""
+
+    eligible: int
+    statuses: dict[Status, int] = field(default_factory=dict)
+
+    @property
+    def difference(self) -> int:
+        return self.eligible - sum(self.statuses.values())
+
+
+def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime, counted: bool = True) -> int:
+    """Add rows that are not there yet; returns how many were. Digests are counted as eligible (R4)."""
+    if not rows:
+        return 0
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
+    statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
+    added = int(conn.execute(statement, [_values(row, now) for row in rows]).rowcount)
+    if counted and added:
+        conn.execute(sa.insert(plans).values(at=now, eligible=added))
+    return added
+
+
+def release(conn: Connection, claimant: str) -> None:
+    """Give up the claims of a sender that stops: what it has not begun is as if never claimed."""
+    unbegun = sa.and_(
+        deliveries.c.status == Status.CLAIMED,
+        deliveries.c.claimant == claimant,
+        deliveries.c.begun_at.is_(None),
+    )
+    _reopen(conn, unbegun)
+
+
+def lapse(conn: Connection, *, now: dt.datetime, dead: Collection[str], park: bool) -> int:
+    """Take back the claims whose sender is dead, or silent past its lease; returns how many were begun.
+
+    What had not been begun goes back as it was. What had may be in the reader's hands: it is parked as ambiguous,
+    or sent again with the same bytes, as the operator has set.
+    """
+    lapsed = sa.and_(
+        deliveries.c.status == Status.CLAIMED,
+        sa.or_(deliveries.c.lease_until <= now, deliveries.c.claimant.in_(list(dead))),
+    )
+    _reopen(conn, sa.and_(lapsed, deliveries.c.begun_at.is_(None)))
+    fate: dict[str, Any] = {"claimant": None, "lease_until": None, "begun_at": None, "reply": "sender died"}
+    if park:
+        fate |= {"status": Status.AMBIGUOUS, "settled_at": now}
+    else:
+        fate |= {"status": Status.DEFERRED, "attempts": deliveries.c.attempts + 1, "due_at": now}
+    return int(conn.execute(sa.update(deliveries).where(lapsed).values(**fate)).rowcount)
+
+
+def _reopen(conn: Connection, rows: sa.ColumnElement[bool]) -> None:
+    before = sa.case((deliveries.c.attempts > 0, Status.DEFERRED.value), else_=Status.PLANNED.value)
+    conn.execute(
+        sa.update(deliveries)
+        .where(rows)
+        .values(status=before, claimant=None, lease_until=None)
+    )
+
+
+def expire(conn: Connection, *, now: dt.datetime) -> int:
+    """Settle what was not sent in time, and give its span of editions back; returns how many."""
+    late = sa.and_(
+        deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.expires_at <= now
+    )
+    rows = conn.execute(
+        sa.update(deliveries)
+        .where(late)
+        .values(status=Status.EXPIRED, settled_at=now)
+        .returning(deliveries.c.subscriber_id, deliveries.c.cursor_edition_id, deliveries.c.edition_id)
+    ).all()
+    give_back(conn, [tuple(row) for row in rows if row.edition_id is not None])
+    return len(rows)
+
+
+def claim(
+    conn: Connection,
+    *,
+    claimant: str,
+    now: dt.datetime,
+    lease_until: dt.datetime,
+    limit: int,
+    only: Collection[int] | None = None,
+) -> list[Delivery]:
+    """Take up to `limit` due deliveries under a lease, oldest due first.
+
+    Args:
+        only: Subscribers to serve; everyone's deliveries if None.
+    """
+    taken: list[Row[Any]] = []
+    # One status at a time: only so does the index give the rows in order, without sorting all that wait.
+    for status in (Status.PLANNED, Status.DEFERRED):
+        waiting = (
+            sa.select(deliveries.c.id)
+            .where(deliveries.c.status == status, deliveries.c.due_at <= now, deliveries.c.expires_at > now)
+            .order_by(deliveries.c.due_at, deliveries.c.id)
+            .limit(limit - len(taken))
+            .with_for_update(skip_locked=True)  # PostgreSQL: two claimants never wait for one another
+        )
+        if only is not None:
+            waiting = waiting.where(deliveries.c.subscriber_id.in_(list(only)))
+        rows = conn.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_(waiting.scalar_subquery()))
+            .values(status=Status.CLAIMED, claimant=claimant, lease_until=lease_until)
+            .returning(deliveries)
+        )
+        taken.extend(sorted(rows, key=lambda row: (row.due_at, row.id)))
+    return [_delivery(row) for row in taken]
+
+
+def keep_hashes(conn: Connection, hashes: Sequence[tuple[int, str]]) -> None:
+    """Store the hash of the bytes at the first try, as (delivery, hash): every later try must match it."""
+    if hashes:
+        conn.execute(
+            sa.update(deliveries).where(deliveries.c.id == sa.bindparam("key")).values(body_hash=sa.bindparam("hash")),
+            [{"key": key, "hash": body_hash} for key, body_hash in hashes],
+        )
+
+
+def begin(
+    conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime
+) -> set[int]:
+    """Note, before the first byte, that these are being handed over; returns those that still may be.
+
+    A delivery whose reader left, or whose lease went to another sender, is not among them.
+    """
+    if not delivery_ids:
+        return set()
+    statement = (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.id.in_(delivery_ids),
+            deliveries.c.status == Status.CLAIMED,
+            deliveries.c.claimant == claimant,
+            deliveries.c.lease_until > now,
+            _mailable(),
+        )
+        .values(begun_at=now)
+        .returning(deliveries.c.id)
+    )
+    return set(conn.scalars(statement))
+
+
+def drop(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> None:
+    """Settle claims that may not begin because their reader left, paused or was suppressed."""
+    if delivery_ids:
+        conn.execute(
+            sa.update(deliveries)
+            .where(
+                deliveries.c.id.in_(delivery_ids),
+                deliveries.c.status == Status.CLAIMED,
+                deliveries.c.claimant == claimant,
+                ~_mailable(),
+            )
+            .values(status=Status.SUPPRESSED, reason="left", settled_at=now, claimant=None)
+        )
+
+
+def _mailable() -> sa.ColumnElement[bool]:
+    active = sa.exists().where(
+        subscribers.c.id == deliveries.c.subscriber_id, subscribers.c.state == State.ACTIVE
+    )
+    return sa.or_(deliveries.c.kind != Kind.DIGEST, active)
+
+
+def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:
+    """Write what each try did; a claim that went to another sender meanwhile is not touched."""
+    if not results:
+        return
+    conn.execute(
+        _SETTLE,
+        [
+            {
+                "key": result.delivery_id,
+                "claimant_was": claimant,
+                "new_status": result.status.value,
+                "new_reply": result.reply,
+                "new_settled_at": None if result.status in OPEN else now,
+                "new_due_at": result.retry_at or now,
+                "tried": int(result.counts_attempt),
+            }
+            for result in results
+        ],
+    )
+    _give_back_failed(conn, [r.delivery_id for r in results if r.status in (Status.FAILED, Status.EXPIRED)])
+
+
+_SETTLE = (
+    sa.update(deliveries)
+    .where(deliveries.c.id == sa.bindparam("key"), deliveries.c.claimant == sa.bindparam("claimant_was"))
+    .values(
+        status=sa.bindparam("new_status"),
+        reply=sa.bindparam("new_reply"),
+        settled_at=sa.bindparam("new_settled_at"),
+        due_at=sa.bindparam("new_due_at"),
+        attempts=deliveries.c.attempts + sa.bindparam("tried", type_=sa.Integer),
+        claimant=None,
+        lease_until=None,
+        begun_at=None,
+    )
+)
+
+
+def _give_back_failed(conn: Connection, failed: Sequence[int]) -> None:
+    if not failed:
+        return
+    query = sa.select(
+        deliveries.c.subscriber_id, deliveries.c.cursor_edition_id, deliveries.c.edition_id
+    ).where(deliveries.c.id.in_(failed), deliveries.c.edition_id.is_not(None))
+    give_back(conn, [tuple(row) for row in conn.execute(query).all()])
+
+
+def withdraw(conn: Connection, subscriber_id: int, *, now: dt.datetime, reason: str) -> int:
+    """Suppress what is open for a reader who leaves; what was begun is past recall. Returns how many."""
+    recallable = sa.and_(
+        deliveries.c.subscriber_id == subscriber_id,
+        deliveries.c.kind == Kind.DIGEST,
+        deliveries.c.status.in_(OPEN),
+        deliveries.c.begun_at.is_(None),
+    )
+    values = {"status": Status.SUPPRESSED, "reason": reason, "settled_at": now, "claimant": None}
+    return int(conn.execute(sa.update(deliveries).where(recallable).values(**values)).rowcount)
+
+
+def blank(conn: Connection, subscriber_id: int) -> None:
+    """Remove the address from the ledger rows of a reader who is erased; the rows stay counted."""
+    mine = deliveries.c.subscriber_id == subscriber_id
+    conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=[]))
+
+
+def mailed_since(
+    conn: Connection, subscriber_ids: Sequence[int], *, edition_id: int
+) -> dict[int, set[int]]:
+    """Papers that these readers were, or may have been, mailed from `edition_id` on: subscriber -> paper ids."""
+    query = sa.select(deliveries.c.subscriber_id, deliveries.c.picks).where(
+        deliveries.c.edition_id >= edition_id,
+        deliveries.c.subscriber_id.in_(subscriber_ids),
+        deliveries.c.kind == Kind.DIGEST,
+        deliveries.c.status.in_(MAYBE_MAILED),
+    )
+    mailed: dict[int, set[int]] = {}
+    for row in conn.execute(query):
+        mailed.setdefault(row.subscriber_id, set()).update(pick[1] for pick in row.picks)
+    return mailed
+
+
+def of(conn: Connection, subscriber_id: int, *, local_date: dt.date | None = None) -> list[Entry]:
+    """A reader's digests, newest first, or the one of a date."""
+    query = (
+        sa.select(deliveries)
+        .where(deliveries.c.subscriber_id == subscriber_id, deliveries.c.kind == Kind.DIGEST)
+        .order_by(deliveries.c.local_date.desc())
+    )
+    if local_date is not None:
+        query = query.where(deliveries.c.local_date == local_date)
+    return [_entry(row) for row in conn.execute(query)]
+
+
+def balance(conn: Connection) -> Balance:
+    """All digests by status, against the eligible as they were counted when planned."""
+    query = (
+        sa.select(deliveries.c.status, sa.func.count())
+        .where(deliveries.c.kind == Kind.DIGEST)
+        .group_by(deliveries.c.status)
+    )
+    found = {Status(status): int(number) for status, number in conn.execute(query)}
+    eligible = int(conn.scalar(sa.select(sa.func.coalesce(sa.func.sum(plans.c.eligible), 0))) or 0)
+    return Balance(eligible=eligible, statuses={status: found.get(status, 0) for status in Status})
+
+
+def settled_since(conn: Connection, since: dt.datetime) -> dict[tuple[Status, str | None], int]:
+    """Digests by (status, reason) that are open, or were settled or skipped at `since` or later."""
+    query = (
+        sa.select(deliveries.c.status, deliveries.c.reason, sa.func.count())
+        .where(
+            deliveries.c.kind == Kind.DIGEST,
+            sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since),
+        )
+        .group_by(deliveries.c.status, deliveries.c.reason)
+    )
+    return {(Status(status), reason): int(number) for status, reason, number in conn.execute(query)}
+
+
+def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
+    return {
+        "subscriber_id": row.subscriber_id,
+        "kind": row.kind,
+        "local_date": row.local_date,
+        "status": row.status,
+        "reason": row.reason,
+        "recipient": row.recipient,
+        "epoch": row.epoch,
+        "picks": [_packed(pick) for pick in row.picks],
+        "leftover": row.leftover,
+        "cursor_edition_id": row.cursor_edition_id,
+        "edition_id": row.edition_id,
+        "message_id": row.message_id,
+        "template": row.template,
+        "planned_at": row.planned_at,
+        "due_at": row.planned_at,
+        "expires_at": row.expires_at,
+        "settled_at": now if row.status is Status.SKIPPED else None,
+    }
+
+
+def _packed(pick: Pick) -> list[object]:
+    """A pick as a short JSON list: a table of picks would cost ten rows a mail and be read by reader anyway."""
+    reasons = [[reason.kind, reason.label, list(reason.words)] for reason in pick.reasons]
+    return [pick.edition_id, pick.paper_id, pick.score, reasons]
+
+
+def _picks(packed: Iterable[Any]) -> tuple[Pick, ...]:
+    return tuple(
+        Pick(
+            edition_id=edition_id,
+            paper_id=paper_id,
+            score=score,
+            reasons=tuple(
+                Reason(kind=ReasonKind(kind), label=label, words=tuple(words)) for kind, label, words in reasons
+            ),
+        )
+        for edition_id, paper_id, score, reasons in packed
+    )
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        subscriber_id=row.subscriber_id,
+        kind=Kind(row.kind),
+        local_date=row.local_date,
+        recipient=row.recipient,
+        epoch=row.epoch,
+        picks=_picks(row.picks),
+        leftover=row.leftover,
+        message_id=row.message_id,
+        planned_at=row.planned_at,
+        expires_at=row.expires_at,
+        template=row.template,
+        attempts=row.attempts,
+        body_hash=row.body_hash,
+        lease_until=row.lease_until,
+    )
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(
+        id=row.id,
+        subscriber_id=row.subscriber_id,
+        kind=Kind(row.kind),
+        local_date=row.local_date,
+        status=Status(row.status),
+        reason=row.reason,
+        picks=_picks(row.picks),
+        leftover=row.leftover,
+        cursor_edition_id=row.cursor_edition_id,
+        edition_id=row.edition_id,
+        message_id=row.message_id,
+        planned_at=row.planned_at,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        reply=row.reply,
+    )

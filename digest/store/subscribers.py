@@ -1,0 +1,282 @@
+"""Subscribers, their consent, and where each stands on the way of the editions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from digest.store.schema import consents, subscribers, suppressions
+from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A subscriber, and what planning needs to know of them."""
+
+    subscriber: Subscriber
+    cursor_edition_id: int | None  #: the last edition planned from; None means the newest only
+    last_date: dt.date | None  #: local date last served or skipped
+    last_mailed_at: dt.datetime | None
+    due_at: dt.datetime | None
+    waits_for: dt.date | None  #: due on this date, with nothing to send so far
+    waits_until: dt.datetime | None  #: its local midnight
+    waits_reason: str | None
+    checked_edition_id: int | None  #: the newest edition when that was found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """How planning moves one subscriber on; written only if nobody moved them meanwhile."""
+
+    subscriber_id: int
+    last_date_was: dt.date | None
+    cursor_edition_id: int | None
+    last_date: dt.date | None
+    last_mailed_at: dt.datetime | None
+    due_at: dt.datetime | None
+    waits_for: dt.date | None = None
+    waits_until: dt.datetime | None = None
+    waits_reason: str | None = None
+    checked_edition_id: int | None = None
+
+
+def add(
+    conn: Connection,
+    *,
+    address: str,
+    address_key: str,
+    state: State,
+    profile: Profile,
+    schedule: Schedule,
+    now: dt.datetime,
+    due_at: dt.datetime | None,
+) -> int:
+    """Insert a subscriber whose address is new; returns the id."""
+    values = {
+        "address": address,
+        "address_key": address_key,
+        "state": state,
+        "created_at": now,
+        "confirmed_at": now if state is State.ACTIVE else None,
+        "due_at": due_at,
+        **_profile_values(profile),
+        **_schedule_values(schedule),
+    }
+    return int(conn.execute(sa.insert(subscribers).values(values).returning(subscribers.c.id)).scalar_one())
+
+
+def find(conn: Connection, address_key: str) -> Subscriber | None:
+    """The subscriber of an address, by its key."""
+    row = conn.execute(sa.select(subscribers).where(subscribers.c.address_key == address_key)).one_or_none()
+    return _subscriber(row) if row else None
+
+
+def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
+    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none()
+    return _subscriber(row) if row else None
+
+
+def every(conn: Connection, *, state: State | None = None) -> Iterator[Subscriber]:
+    """All subscribers, by address."""
+    query = sa.select(subscribers).order_by(subscribers.c.address_key)
+    if state is not None:
+        query = query.where(subscribers.c.state == state)
+    return (_subscriber(row) for row in conn.execute(query))
+
+
+def counts(conn: Connection) -> dict[State, int]:
+    """How many subscribers are in each state."""
+    query = sa.select(subscribers.c.state, sa.func.count()).group_by(subscribers.c.state)
+    found = {State(state): int(number) for state, number in conn.execute(query)}
+    return {state: found.get(state, 0) for state in State}
+
+
+def change(conn: Connection, subscriber_id: int, **values: object) -> None:
+    """Set columns of one subscriber; `profile` and `schedule` stand for all of theirs."""
+    profile, schedule = values.pop("profile", None), values.pop("schedule", None)
+    if isinstance(profile, Profile):
+        values.update(_profile_values(profile))
+    if isinstance(schedule, Schedule):
+        values.update(_schedule_values(schedule))
+    conn.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(**values))
+
+
+def remove(conn: Connection, subscriber_id: int) -> None:
+    """Blank what names a person, keep the row that the ledger counts."""
+    blank = {"address": "", "address_key": f"erased:{subscriber_id}", "state": State.LEFT, "due_at": None}
+    change(conn, subscriber_id, profile=Profile(), **blank)
+
+
+def standing(conn: Connection, subscriber_id: int) -> Standing:
+    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one()
+    return _standing(row)
+
+
+def due(
+    conn: Connection, *, now: dt.datetime, newest_edition_id: int, after_id: int, limit: int
+) -> list[Standing]:
+    """Subscribers to plan now, by id: their hour has come, and there is something they were not asked before.
+
+    Whoever waits with nothing to send comes up again with the next edition, or at their midnight.
+    """
+    asked = sa.and_(
+        subscribers.c.waits_for.is_not(None),
+        subscribers.c.checked_edition_id >= newest_edition_id,
+        subscribers.c.waits_until > now,
+    )
+    query = (
+        sa.select(subscribers)
+        .where(subscribers.c.id > after_id, subscribers.c.due_at <= now, ~sa.func.coalesce(asked, sa.false()))
+        .order_by(subscribers.c.id)
+        .limit(limit)
+    )
+    return [_standing(row) for row in conn.execute(query)]
+
+
+def standings(conn: Connection, subscriber_ids: Sequence[int] | None = None) -> list[Standing]:
+    """Where these subscribers stand, or all who have not left, by id."""
+    query = sa.select(subscribers).order_by(subscribers.c.id)
+    if subscriber_ids is None:
+        query = query.where(subscribers.c.state != State.LEFT)
+    else:
+        query = query.where(subscribers.c.id.in_(list(subscriber_ids)))
+    return [_standing(row) for row in conn.execute(query)]
+
+
+def move(conn: Connection, steps: Sequence[Step]) -> None:
+    """Write how planning moved these subscribers on."""
+    if not steps:
+        return
+    statement = (
+        sa.update(subscribers)
+        .where(
+            subscribers.c.id == sa.bindparam("key"),
+            # Null-safe, and in both engines: whoever was planned by another process stays as that one put them.
+            sa.func.coalesce(subscribers.c.last_date, dt.date.min)
+            == sa.func.coalesce(sa.bindparam("was", type_=sa.Date), dt.date.min),
+        )
+        .values({name: sa.bindparam(f"new_{name}") for name in _MOVED})
+    )
+    conn.execute(
+        statement,
+        [
+            {
+                "key": step.subscriber_id,
+                "was": step.last_date_was,
+                **{f"new_{name}": getattr(step, name) for name in _MOVED},
+            }
+            for step in steps
+        ],
+    )
+
+
+_MOVED = (
+    "cursor_edition_id",
+    "last_date",
+    "last_mailed_at",
+    "due_at",
+    "waits_for",
+    "waits_until",
+    "waits_reason",
+    "checked_edition_id",
+)
+
+
+def give_back(conn: Connection, spans: Sequence[tuple[int, int | None, int]]) -> None:
+    """Return cursors, as (subscriber, cursor before, edition planned to), unless they moved since."""
+    if not spans:
+        return
+    conn.execute(
+        sa.update(subscribers)
+        .where(subscribers.c.id == sa.bindparam("key"), subscribers.c.cursor_edition_id == sa.bindparam("planned"))
+        .values(cursor_edition_id=sa.bindparam("before")),
+        [{"key": key, "before": before, "planned": planned} for key, before, planned in spans],
+    )
+
+
+def consent(conn: Connection, subscriber_id: int, *, at: dt.datetime, event: str, method: str) -> None:
+    """Record what a subscriber agreed to or took back, when and how."""
+    conn.execute(sa.insert(consents).values(subscriber_id=subscriber_id, at=at, event=event, method=method))
+
+
+def consented(conn: Connection, subscriber_id: int) -> list[tuple[dt.datetime, str, str]]:
+    """The consent record of one subscriber as (at, event, method), oldest first."""
+    query = sa.select(consents.c.at, consents.c.event, consents.c.method)
+    rows = conn.execute(query.where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id))
+    return [(row.at, row.event, row.method) for row in rows]
+
+
+def suppress(conn: Connection, address_hash: str, *, reason: str, at: dt.datetime) -> None:
+    """Never mail an address again, whoever adds it."""
+    if not suppressed(conn, address_hash):
+        conn.execute(sa.insert(suppressions).values(address_hash=address_hash, reason=reason, at=at))
+
+
+def suppressed(conn: Connection, address_hash: str) -> str | None:
+    """Why an address is never mailed, if it is not."""
+    query = sa.select(suppressions.c.reason).where(suppressions.c.address_hash == address_hash)
+    reason: str | None = conn.scalar(query)
+    return reason
+
+
+def allow(conn: Connection, address_hash: str) -> None:
+    """Lift a suppression: the owner of the address asked for mail again and confirmed it."""
+    conn.execute(sa.delete(suppressions).where(suppressions.c.address_hash == address_hash))
+
+
+def _profile_values(profile: Profile) -> dict[str, object]:
+    return {
+        "topics": list(profile.topics),
+        "interests": list(profile.interests),
+        "include": list(profile.include),
+        "exclude": list(profile.exclude),
+        "cap": profile.cap,
+    }
+
+
+def _schedule_values(schedule: Schedule) -> dict[str, object]:
+    return {
+        "frequency": schedule.frequency,
+        "weekday": schedule.weekday,
+        "zone": schedule.zone,
+        "hour": schedule.hour,
+    }
+
+
+def _subscriber(row: Row[Any]) -> Subscriber:
+    return Subscriber(
+        id=row.id,
+        address=row.address,
+        state=State(row.state),
+        profile=Profile(
+            topics=tuple(row.topics),
+            interests=tuple(row.interests),
+            include=tuple(row.include),
+            exclude=tuple(row.exclude),
+            cap=row.cap,
+        ),
+        schedule=Schedule(
+            frequency=Frequency(row.frequency), weekday=row.weekday, zone=row.zone, hour=row.hour
+        ),
+        epoch=row.epoch,
+        confirmed_at=row.confirmed_at,
+    )
+
+
+def _standing(row: Row[Any]) -> Standing:
+    return Standing(
+        subscriber=_subscriber(row),
+        cursor_edition_id=row.cursor_edition_id,
+        last_date=row.last_date,
+        last_mailed_at=row.last_mailed_at,
+        due_at=row.due_at,
+        waits_for=row.waits_for,
+        waits_until=row.waits_until,
+        waits_reason=row.waits_reason,
+        checked_edition_id=row.checked_edition_id,
+    )
