@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -68,7 +69,7 @@ def walk(
 
 
 def gaps_h(mails: list[Mail]) -> list[float]:
-    return [(b - a).total_seconds() / 3600 for (a, _), (b, _) in zip(mails, mails[1:], strict=False)]
+    return [(b - a).total_seconds() / 3600 for (a, _), (b, _) in pairwise(mails)]
 
 
 @pytest.mark.parametrize("hour", [0, 2, 3, 7, 22, 23])
