@@ -1,0 +1,258 @@
+"""One SMTP session: smtplib's EHLO, STARTTLS and AUTH, and a faster way to send prepared bytes.
+
+Of the 300 µs that smtplib takes for a message of 63 KB, 189 go into a regular expression that doubles
+dots. `compose` writes no line that starts with one, so here one look for such a line does.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final
+
+from digest.compose.message import Message
+from digest.deliver.reply import Reply, Silence, Step
+from digest.relay.wire import Broken, Deadlines, Wire, reply
+
+#: A line that starts with a dot, or a bare LF: 21 µs for 63 KB. A look for bare CR would cost as much
+#: again; `compose` writes none, and no relay in use ends a message at one.
+_SUSPECT: Final = re.compile(rb"\n(?:\.|(?<!\r\n))")
+_BARE: Final = re.compile(rb"(?<!\r)\n|\r(?!\n)")
+_FIRST_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
+_END: Final = b".\r\n"
+#: Printable ASCII without blanks and angle brackets: nothing that ends a command or a path early.
+_PATH: Final = re.compile(r"[!-;=?-~]{1,320}")
+_AUTH_METHODS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
+#: To pick up what has already arrived.
+_GLANCE_S = 0.1
+
+
+class Session(Wire):
+    """One connection, from the greeting to QUIT.
+
+    Attributes:
+        usable: Whether both sides agree on where they are, so that another message may follow.
+    """
+
+    def __init__(
+        self,
+        *,
+        hello: str | None,
+        context: ssl.SSLContext | None,
+        deadlines: Deadlines,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.usable = False
+        self._hello = hello
+        self._context = context
+        super().__init__(hello=hello or "localhost", deadlines=deadlines, clock=clock)
+
+    # -- opening: each raises Broken ------------------------------------------------------------
+
+    def greet(self, host: str, port: int, *, implicit_tls: bool) -> None:
+        """Connect, with TLS from the start where asked for, and say EHLO."""
+        self.enter(Step.CONNECT)
+        # smtplib's STARTTLS verifies the certificate against this name; the only other thing that
+        # sets it is smtplib's own constructor, which connects without a deadline.
+        self._host = host
+        self.sock = self.open(host, port)
+        if implicit_tls:
+            assert self._context is not None
+            try:
+                self.sock.settimeout(self.left())
+                self.sock = self._context.wrap_socket(self.sock, server_hostname=host)
+            except OSError as error:
+                raise self.untrusted(error) from error
+        code, text = self.getreply()
+        if code != 220:
+            raise self.refused(code, text)
+        self._say_hello()
+
+    def secure(self) -> None:
+        """Turn TLS on; where that fails nothing else is said."""
+        self.enter(Step.STARTTLS)
+        if not self.has_extn("starttls"):
+            raise self.silent(Silence.UNTRUSTED, "the relay offers no STARTTLS")
+        try:
+            self.starttls(context=self._context)
+        except smtplib.SMTPResponseException as error:
+            raise self.refused(error.smtp_code, error.smtp_error) from error
+        except OSError as error:
+            raise self.untrusted(error) from error
+        self._say_hello()
+
+    def log_in(self, user: str, password: str) -> None:
+        """Authenticate by a method that both sides know."""
+        self.enter(Step.AUTH)
+        if _AUTH_METHODS.isdisjoint(self.esmtp_features.get("auth", "").split()):
+            raise self.refused(504, "5.5.4 the relay offers no way to log in that we know")
+        try:
+            self.login(user, password)
+        except smtplib.SMTPAuthenticationError as error:
+            raise self.refused(error.smtp_code, error.smtp_error) from error
+        except (smtplib.SMTPException, ValueError) as error:
+            # Challenges without end, or one that is not base64.
+            raise self.silent(Silence.GARBAGE, str(error)) from error
+
+    def _say_hello(self) -> None:
+        # Without HELO as a second try: whatever refuses EHLO today is no relay to trust with mail.
+        self.usable = False
+        self.enter(Step.EHLO)
+        assert self.sock is not None
+        if self._hello is None:
+            self.local_hostname = _address_literal(self.sock)
+        code, text = self.ehlo()
+        if code != 250:
+            raise self.refused(code, text)
+        self.usable = True
+
+    # -- one message ----------------------------------------------------------------------------
+
+    def hand_over(self, message: Message) -> Reply:
+        """Send one message; returns the relay's last word about it, whatever happens.
+
+        Afterwards `usable` says whether the next message may follow.
+        """
+        data = _wire_bytes(message.data)
+        refusal = self._refuse_here(message, data)
+        if refusal is not None:
+            return refusal
+        at_once = "pipelining" in self.esmtp_features
+        try:
+            refusal = self._ask_at_once(message) if at_once else self._ask_in_turn(message)
+            return refusal or self._send_data(data)
+        except Broken as broken:
+            self.usable = False
+            return broken.reply
+
+    def say_goodbye(self) -> None:
+        """QUIT and close; whatever goes wrong here changes no outcome."""
+        if self.usable:
+            self.allow(self.deadlines.quit_s)
+            try:
+                self.write(b"QUIT\r\n")
+                self.read()
+            except Broken:
+                pass
+        self.usable = False
+        self.close()
+
+    def _refuse_here(self, message: Message, data: bytes) -> Reply | None:
+        """Refuse what the relay would refuse, or misread, without a byte on the wire.
+
+        A message is refused at DATA, where a relay would say the same words: they are about this
+        message alone, whereas 552 at MAIL would be the site's trouble.
+        """
+        limit = self.esmtp_features.get("size", "")
+        if limit.isdecimal() and 0 < int(limit) < len(message.data):
+            text = f"5.3.4 {len(message.data)} bytes are more than the relay's {limit}"
+            return Reply(step=Step.DATA, code=552, text=text)
+        if not data:
+            return Reply(step=Step.DATA, code=554, text="5.6.0 a bare CR or LF in the message")
+        if not _PATH.fullmatch(message.recipient):
+            return Reply(step=Step.RCPT, code=553, text="5.1.3 an address that no envelope can hold")
+        if message.sender and not _PATH.fullmatch(message.sender):
+            return Reply(step=Step.MAIL, code=553, text="5.1.7 an address that no envelope can hold")
+        return None
+
+    def _ask_at_once(self, message: Message) -> Reply | None:
+        """MAIL, RCPT and DATA in one write, then their three replies (RFC 2920, section 3.1)."""
+        self.enter(Step.MAIL)
+        self.write(f"MAIL FROM:<{message.sender}>\r\nRCPT TO:<{message.recipient}>\r\nDATA\r\n".encode())
+        for step in (Step.MAIL, Step.RCPT, Step.DATA):
+            self.enter(step)
+            refusal = self._read_refusal()
+            if refusal is not None:
+                self._recover(refusal, data_asked=step is Step.RCPT)
+                return refusal
+        return None
+
+    def _ask_in_turn(self, message: Message) -> Reply | None:
+        """MAIL, RCPT and DATA, each after the reply to the one before."""
+        for step, command in (
+            (Step.MAIL, f"MAIL FROM:<{message.sender}>\r\n"),
+            (Step.RCPT, f"RCPT TO:<{message.recipient}>\r\n"),
+            (Step.DATA, "DATA\r\n"),
+        ):
+            self.enter(step)
+            self.write(command.encode())
+            refusal = self._read_refusal()
+            if refusal is not None:
+                self._recover(refusal, data_asked=False)
+                return refusal
+        return None
+
+    def _read_refusal(self) -> Reply | None:
+        """Read the reply to the step; None where it is the one to go on with."""
+        code, text = self.read()
+        if code == 354 if self.step is Step.DATA else 200 <= code < 300:
+            return None
+        if code < 400:
+            raise self.silent(Silence.GARBAGE, f"unexpected {code}")
+        return reply(self.step, code, text)
+
+    def _recover(self, refusal: Reply, *, data_asked: bool) -> None:
+        """Bring both sides back to the start after a refusal, or give the session up.
+
+        A relay may answer 354 to the DATA that was on its way when it refused the only recipient; a lone
+        dot ends that (RFC 2920, section 3.1). Nothing that goes wrong here changes the refusal.
+        """
+        self.usable = False
+        if refusal.step is Step.MAIL or refusal.code == 421:
+            return
+        try:
+            if data_asked and self.read()[0] == 354:
+                self.write(_END)
+                self.read()
+            self.write(b"RSET\r\n")
+            self.usable = self.read()[0] == 250 and not self.unasked
+        except Broken:
+            pass
+
+    def _send_data(self, data: bytes) -> Reply:
+        """Send the message with its final dot, and wait for the answer that counts."""
+        if self.unasked:
+            # It would be taken for the answer to the dot.
+            raise self.silent(Silence.GARBAGE, "more replies than commands")
+        self.enter(Step.BODY)
+        try:
+            self.write(data)
+        except Broken as broken:
+            return self._early_word() or broken.reply
+        self.enter(Step.DOT)
+        code, text = self.read()
+        if 300 <= code < 400:
+            raise self.silent(Silence.GARBAGE, f"unexpected {code}")
+        # What follows the answer, "421 enough" for one, ends the session but not what was said.
+        self.usable = code != 421 and not self.unasked
+        return reply(Step.DOT, code, text)
+
+    def _early_word(self) -> Reply | None:
+        """Return the refusal that a relay sent before it stopped reading, if it did."""
+        self.usable = False
+        self.allow(_GLANCE_S)
+        try:
+            code, text = self.read()
+        except Broken:
+            return None
+        return reply(Step.BODY, code, text) if code >= 400 else None
+
+
+def _address_literal(sock: socket.socket) -> str:
+    """Return our end as EHLO wants it where this machine has no full name (RFC 5321, section 4.1.3)."""
+    address: str = sock.getsockname()[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _wire_bytes(data: bytes) -> bytes:
+    """Return the message with its final dot, leading dots doubled; empty where its lines are broken."""
+    if data.startswith(b".") or _SUSPECT.search(data):
+        if _BARE.search(data):
+            return b""
+        data = _FIRST_DOT.sub(b"..", data)
+    # The copy takes 0.5 µs of 63 KB; two buffers and sendmsg, which TLS does not know, were no faster.
+    return data + _END if data.endswith(b"\r\n") else data + b"\r\n" + _END

@@ -1,0 +1,142 @@
+"""Hand messages over to an SMTP relay."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from digest.compose.message import Message
+from digest.deliver.reply import Reply, Silence, Step
+from digest.errors import SettingsError
+from digest.relay.session import Session
+from digest.relay.url import RelayUrl, Scheme
+from digest.relay.wire import Broken, Deadlines
+
+
+class SmtpRelay:
+    """A relay that is spoken to by SMTP; nothing is opened before the first message."""
+
+    def __init__(
+        self,
+        url: RelayUrl,
+        *,
+        password: str | None = None,
+        ca_file: Path | None = None,
+        hello: str | None = None,
+        deadlines: Deadlines | None = None,
+        recycle_after: int = 50,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Check what can be checked without a connection.
+
+        Args:
+            url: Of one of the SMTP schemes.
+            password: For the user of the URL.
+            ca_file: Certificates (PEM) to trust instead of the system's.
+            hello: How this machine calls itself in EHLO; else its full name, or else its address.
+            deadlines: How long to wait.
+            recycle_after: Messages per connection; many relays say 452 at about the hundredth.
+            clock: Monotonic seconds.
+
+        Raises:
+            SettingsError: User and password do not go together, or the certificates cannot be read.
+        """
+        if (url.user is None) != (password is None):
+            raise SettingsError("relay.url with a user needs relay.password, and the other way round")
+        if not f"{url.user}{password}{hello}".isascii():
+            raise SettingsError("relay user, password and name in EHLO have to be ASCII")
+        if recycle_after < 1:
+            raise SettingsError("relay.recycle_after has to be at least 1")
+        self.url = url
+        self.recycle_after = recycle_after
+        self._password = password
+        self._context = None if url.scheme is Scheme.SMTP else _verifying_context(ca_file)
+        self._hello = hello or _full_name()
+        self._deadlines = deadlines or Deadlines()
+        self._clock = clock
+
+    def connect(self) -> SmtpConnection:
+        """Return a connection for one thread; it opens with its first message, and again when it must."""
+        return SmtpConnection(self)
+
+    def deadline(self) -> float:
+        """Return when a message that begins now has to be over, by the relay's clock."""
+        return self._clock() + self._deadlines.message_s
+
+    def open(self, until: float) -> Session:
+        """Open a session, up to where MAIL may follow; raises `Broken`."""
+        session = Session(
+            hello=self._hello, context=self._context, deadlines=self._deadlines, clock=self._clock
+        )
+        session.message_until = until
+        try:
+            session.greet(self.url.host, self.url.port, implicit_tls=self.url.scheme is Scheme.SMTPS)
+            if self.url.scheme is Scheme.STARTTLS:
+                session.secure()
+            if self.url.user is not None and self._password is not None:
+                session.log_in(self.url.user, self._password)
+        except Broken:
+            session.close()
+            raise
+        return session
+
+
+class SmtpConnection:
+    """What one thread hands its messages to. Not for use by two threads at once."""
+
+    def __init__(self, relay: SmtpRelay) -> None:
+        self._relay = relay
+        self._session: Session | None = None
+        self._handed = 0  # over the session at hand
+
+    def hand_over(self, message: Message) -> Reply:
+        """Send one message; returns the relay's last word about it, connecting included.
+
+        A session that turns out to have been closed while it was idle is replaced without further ado:
+        no byte of the message has left by then.
+        """
+        until = self._relay.deadline()
+        if self._handed >= self._relay.recycle_after:
+            self.close()
+        reused = self._session is not None
+        reply = self._hand_over(message, until)
+        return self._hand_over(message, until) if reused and _was_stale(reply) else reply
+
+    def close(self) -> None:
+        """Say goodbye where somebody listens. The next message opens a new session."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.say_goodbye()
+
+    def _hand_over(self, message: Message, until: float) -> Reply:
+        if self._session is None:
+            try:
+                self._session, self._handed = self._relay.open(until), 0
+            except Broken as broken:
+                return broken.reply
+        self._session.message_until = until
+        self._handed += 1
+        reply = self._session.hand_over(message)
+        if not self._session.usable:
+            self.close()
+        return reply
+
+
+def _was_stale(reply: Reply) -> bool:
+    return reply.step is Step.MAIL and (reply.silence is Silence.CLOSED or reply.code == 421)
+
+
+def _full_name() -> str | None:
+    # Not getfqdn(): it asks a name server, and waits for it.
+    name = socket.gethostname()
+    return name if "." in name and name.isascii() else None
+
+
+def _verifying_context(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        raise SettingsError(f"relay.ca_file {ca_file}: {error.strerror or error}") from error
