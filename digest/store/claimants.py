@@ -16,16 +16,17 @@ from pathlib import Path
 
 @contextmanager
 def claimant(folder: Path) -> Iterator[str]:
-    """Be a claimant while the block runs; gives the name to claim under."""
+    """Be a claimant while the block runs; gives the name to claim under.
+
+    A block that raises leaves the file behind, unlocked: what it had begun is then taken over as a dead sender's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     name = secrets.token_hex(8)
     path = folder / name
     with path.open("x") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield name
-        finally:
-            path.unlink(missing_ok=True)
+        yield name
+        path.unlink(missing_ok=True)
 
 
 def dead(folder: Path) -> list[str]:

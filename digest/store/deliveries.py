@@ -88,14 +88,14 @@ class Balance:
         return self.eligible - sum(self.statuses.values())
 
 
-def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime, counted: bool = True) -> int:
-    """Add rows that are not there yet; returns how many were. Digests are counted as eligible (R4)."""
+def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
+    """Add rows that are not there yet; returns how many were. All are counted as eligible (R4)."""
     if not rows:
         return 0
     insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
     statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
     added = int(conn.execute(statement, [_values(row, now) for row in rows]).rowcount)
-    if counted and added:
+    if added:
         conn.execute(sa.insert(plans).values(at=now, eligible=added))
     return added
 
@@ -338,12 +338,8 @@ def of(conn: Connection, subscriber_id: int, *, local_date: dt.date | None = Non
 
 
 def balance(conn: Connection) -> Balance:
-    """All digests by status, against the eligible as they were counted when planned."""
-    query = (
-        sa.select(deliveries.c.status, sa.func.count())
-        .where(deliveries.c.kind == Kind.DIGEST)
-        .group_by(deliveries.c.status)
-    )
+    """All mail by status, against the eligible as they were counted when planned."""
+    query = sa.select(deliveries.c.status, sa.func.count()).group_by(deliveries.c.status)
     found = {Status(status): int(number) for status, number in conn.execute(query)}
     eligible = int(conn.scalar(sa.select(sa.func.coalesce(sa.func.sum(plans.c.eligible), 0))) or 0)
     return Balance(eligible=eligible, statuses={status: found.get(status, 0) for status in Status})

@@ -1,0 +1,230 @@
+"""Settings: `digest.toml`, then `DIGEST_*` from the environment, then secret files. Unknown keys are errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from email.utils import parseaddr
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError as SourceError,
+    TomlConfigSettingsSource,
+)
+
+from digest.errors import AddressError, PreferenceError, SettingsError
+from digest.subscribers.address import normalise
+from digest.subscribers.preferences import schedule
+
+PREFIX = "DIGEST_"
+Hour = Annotated[int, Field(ge=0, le=23)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(_Section):
+    url: str | None = Field(None, description="sqlite:///PATH or postgresql://…; a SQLite file in data_dir if not set")
+
+
+class DumpSettings(_Section):
+    folder: Path | None = Field(None, description="watched by serve and scheduler; dumps/ in data_dir if not set")
+    watch_s: float = Field(30.0, gt=0, description="seconds between two looks into the folder")
+    cap_bytes: int = Field(64 * 1024 * 1024, gt=0, description="largest dump taken, in bytes, unpacked")
+
+
+class EditionSettings(_Section):
+    hour: Hour = Field(6, description="local hour from which the day's edition is published")
+    search_url: str = Field(
+        "https://arxiv.org/search/?searchtype=title&query={title}",
+        description="page of a paper that came without one; {title} is replaced",
+    )
+
+    @field_validator("search_url")
+    @classmethod
+    def _web(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("has to start with https://")
+        return value
+
+
+class MailSettings(_Section):
+    name: str = Field("digest", description="name of the service in mails")
+    postal_address: str = Field("", description="shown in the foot of every mail, as many laws ask")
+    hour: Hour = Field(7, description="local hour of subscribers who chose none")
+    topics: Path | None = Field(None, description="your own topics.toml; ours if not set")
+    templates: Path | None = Field(None, description="your own templates/email; ours if not set")
+
+
+class RelaySettings(_Section):
+    url: str = Field("", description="smtp://host:port, smtp+starttls://user@host, smtps://user@host or folder:PATH")
+    password_file: Path | None = Field(None, description="file that holds the relay's password, on one line")
+    ca_file: Path | None = Field(None, description="certificates to trust beside the system's, PEM")
+    hello: str | None = Field(None, description="name given with EHLO; the machine's if not set")
+    connections: int = Field(8, ge=1, le=256, description="connections at once")
+    messages_per_connection: int = Field(50, ge=1, description="messages before a connection is made anew")
+    step_timeout_s: float = Field(60.0, gt=0, description="longest wait for one answer, in seconds")
+    dot_timeout_s: float = Field(600.0, gt=0, description="longest wait for the answer to a whole message")
+
+
+class DeliverySettings(_Section):
+    ambiguous: Literal["resend", "park"] = Field(
+        "resend", description="what to do with a mail whose sender died, or whose relay fell silent, after it was sent"
+    )
+    first_retry_s: float = Field(60.0, ge=1, description="wait before the first retry; it doubles each time")
+    tick_s: float = Field(10.0, gt=0, description="seconds between two looks for deliveries that are due")
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level shown")
+    json_lines: bool = Field(False, description="one JSON object a line instead of text")
+
+
+class Settings(BaseSettings):
+    """All settings; the descriptions here are what `config/digest.example.toml` and the README say."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    data_dir: Path = Field(Path("digest-data"), description="folder of the database, of claims and of watched dumps")
+    base_url: str = Field("", description="where readers reach this service, https://digest.example.org; no mail without it")
+    sender: str = Field("", description="From of every mail, Digest <digest@example.org>; no mail without it")
+    zone: str = Field("UTC", description="IANA zone of editions, and of subscribers who chose none")
+    database: DatabaseSettings = DatabaseSettings()
+    dumps: DumpSettings = DumpSettings()
+    edition: EditionSettings = EditionSettings()
+    mail: MailSettings = MailSettings()
+    relay: RelaySettings = RelaySettings()
+    delivery: DeliverySettings = DeliverySettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            return schedule(zone=value).zone
+        except PreferenceError as error:
+            raise ValueError(str(error)) from error
+
+    @field_validator("base_url")
+    @classmethod
+    def _base(cls, value: str) -> str:
+        if value and not value.startswith(("https://", "http://")):
+            raise ValueError("has to start with https:// (or http:// on a closed network)")
+        return value.rstrip("/")
+
+    @field_validator("sender")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        if value:
+            try:
+                normalise(parseaddr(value)[1])
+            except AddressError as error:
+                raise ValueError(f"its address cannot be used: {error.reason}") from error
+        return value
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data_dir / 'digest.db'}"
+
+    @property
+    def dump_folder(self) -> Path:
+        return self.dumps.folder or self.data_dir / "dumps"
+
+    @property
+    def tzinfo(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+    @property
+    def sender_name(self) -> str:
+        return parseaddr(self.sender)[0] or self.mail.name
+
+    @property
+    def sender_address(self) -> str:
+        return parseaddr(self.sender)[1]
+
+    @property
+    def relay_password(self) -> str | None:
+        """The relay's password, read from its secret file.
+
+        Raises:
+            SettingsError: The file cannot be read, or is empty.
+        """
+        path = self.relay.password_file
+        if path is None:
+            return None
+        try:
+            password = path.read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"relay.password_file: cannot read {path}: {error}") from error
+        if not password:
+            raise SettingsError(f"relay.password_file: {path} is empty")
+        return password
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file; a `.env` is never read behind the operator's back."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def load(config: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Args:
+        config: The file to read; `digest.toml` here, if it exists, when None.
+
+    Raises:
+        SettingsError: A key or variable is unknown or out of range, or the file cannot be read; all are named.
+    """
+    path = config or Path("digest.toml")
+    if config is not None and not config.is_file():
+        raise SettingsError(f"{config}: no such file")
+    _check_environment(os.environ)
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=path)
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_named(detail) for detail in error.errors())) from error
+    except (SourceError, ValueError, OSError) as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def packaged(folder: str) -> Path:
+    """A folder that travels with the program, `templates` or `config`: in the wheel, or beside a checkout."""
+    inside = Path(str(files("digest"))) / "_data" / folder
+    return inside if inside.is_dir() else Path(str(files("digest"))).parent / folder
+
+
+def _check_environment(names: Iterable[str]) -> None:
+    """pydantic-settings passes over variables of sections it does not know; a typing error must not."""
+    sections = {name.upper() for name in Settings.model_fields}
+    for name in names:
+        if name.upper().startswith(PREFIX):
+            section = name.upper()[len(PREFIX) :].partition("__")[0]
+            if section not in sections:
+                raise SettingsError(f"{name}: unknown; sections are {', '.join(sorted(sections))}")
+
+
+def _named(detail: Any) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    what = "unknown setting" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
+    return f"{where}: {what}"
