@@ -58,11 +58,17 @@ def test_the_worked_day_is_in_the_docstring() -> None:
         pytest.param([seen(DAY, 3, 9), seen(NEXT, 1)], 1.25, id="tomorrow joins today's best"),
         pytest.param([seen(EVE, 3, 99), seen(DAY, 3, 9)], 1.0, id="falling votes are no gain"),
         pytest.param([seen(EVE, 3, 0), seen(DAY, 3, 9)], 2.0, id="gain of nine in a day"),
-        pytest.param([seen(dt.date(2024, 3, 3), 3, 0), seen(DAY, 3, 18)], 0.625 + 0.319688 + 1, id="a day's gain"),
+        pytest.param(
+            [seen(dt.date(2024, 3, 3), 3, 0), seen(DAY, 3, 18)], 0.625 + 0.319688 + 1, id="a day's gain"
+        ),
         pytest.param([seen(EVE, 3, 9), seen(DAY, 3)], 0.875, id="votes of yesterday only"),
         pytest.param([seen(DAY, 3, 0), seen(DAY, 3, 9)], 1.75, id="gain within a day"),
-        pytest.param([seen(EVE, 3, 9), seen(EVE, 3, 5), seen(DAY, 3, 14)], 2.044023, id="first votes are the fewest"),
-        pytest.param([seen(EVE, 3, 5), seen(DAY, 3, 14), seen(DAY, 3, 9)], 2.044023, id="last votes are the most"),
+        pytest.param(
+            [seen(EVE, 3, 9), seen(EVE, 3, 5), seen(DAY, 3, 14)], 2.044023, id="first votes are the fewest"
+        ),
+        pytest.param(
+            [seen(EVE, 3, 5), seen(DAY, 3, 14), seen(DAY, 3, 9)], 2.044023, id="last votes are the most"
+        ),
     ],
 )
 def test_each_part(sightings: list[Seen], expected: float) -> None:
@@ -96,7 +102,13 @@ def test_rising_beats_big() -> None:
 
 def test_the_order_does_not_matter() -> None:
     """Sightings in any order give the same trend, to the last digit."""
-    history = [seen(dt.date(2024, 3, 2), 9, 3), seen(EVE, 2, 8), seen(DAY, 5, 30), seen(DAY, 1), seen(NEXT, 6, 31)]
+    history = [
+        seen(dt.date(2024, 3, 2), 9, 3),
+        seen(EVE, 2, 8),
+        seen(DAY, 5, 30),
+        seen(DAY, 1),
+        seen(NEXT, 6, 31),
+    ]
     assert len({trend(order, day=DAY) for order in permutations(history)}) == 1
 
 
@@ -109,7 +121,11 @@ def test_a_long_stay_is_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("sightings", "weights"),
-    [([seen(DAY, 0)], Weights()), ([seen(DAY, 1)], Weights(half_life_days=0)), ([], Weights(half_life_days=-1))],
+    [
+        ([seen(DAY, 0)], Weights()),
+        ([seen(DAY, 1)], Weights(half_life_days=0)),
+        ([], Weights(half_life_days=-1)),
+    ],
 )
 def test_what_cannot_be(sightings: list[Seen], weights: Weights) -> None:
     """A position of 0 and a half-life that is not positive are refused."""

@@ -1,0 +1,106 @@
+"""A reader's free-text interests, met by their words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import log
+
+from digest.rank.phrases import Section, Text, Word, is_acronym
+
+#: Share of an interest's rarity that a paper must meet. Of four words in an edition of 200, two that 100
+#: papers hold weigh 0.33 and do not match, one that 50 hold weighs 0.23; one that 5 hold, 0.44, matches.
+BAR = 0.4
+#: What a word counts that stands in the abstract only; in the title it counts 1.
+ABSTRACT = 0.6
+
+#: Words that say nothing of what an interest is about (in the singular where they have one).
+_UNTELLING = """
+    a about above across after all also an and any anything approach are around as at based be been
+    being better between both but by can do does each especially etc every for from good had has have
+    here how i if in including interested interesting into is it like many me method more most much my
+    new no non not of on one or other our out over paper particular particularly per recent related
+    research result so some study such than that the their them then there these they this those through
+    to topic toward under up use used using very via want was we were what when where whether which who
+    why will with within without work would you your
+"""
+_STOP_WORDS = frozenset(_UNTELLING.split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterestMatch:
+    """A paper that meets an interest."""
+
+    score: float  #: `BAR` times `ABSTRACT` to 1
+    words: tuple[str, ...]  #: the paper's own words that met it, in the interest's order
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a word stands in one paper."""
+
+    written: str
+    weight: float  #: 1 in the title, `ABSTRACT` elsewhere
+
+
+class InterestIndex:
+    """The words of an edition's papers; each column is a paper, in the order given."""
+
+    def __init__(self, papers: Sequence[Text]) -> None:
+        self._size = len(papers)
+        self._by_stem: dict[str, dict[int, _Place]] = defaultdict(dict)
+        self._as_written: dict[str, dict[int, _Place]] = defaultdict(dict)
+        for column, paper in enumerate(papers):
+            for section, weight in ((paper.title, 1.0), (paper.abstract, ABSTRACT)):
+                for word in section.words:
+                    place = _Place(word.written, weight)
+                    self._by_stem[word.stem].setdefault(column, place)
+                    self._as_written[word.written].setdefault(column, place)
+
+    def match(self, interest: str) -> Mapping[int, InterestMatch]:
+        """Return the papers that an interest meets.
+
+        A word's rarity is ``1 + log((1 + papers) / (1 + papers that hold it))``: at least 1, so that one
+        paper alone can be met. A paper's share is the rarity of the words it holds over that of all words of
+        the interest; a paper matches from a share of `BAR` up. Its score weighs each word it holds by place::
+
+            score = sum of rarity * (1 in the title, ABSTRACT elsewhere) / sum of rarity of all words
+
+        Stop-words are dropped, plurals and case folded, and an acronym is met in its own spelling only, as
+        `rank.phrases` has it. An interest of stop-words alone meets nothing.
+
+        Returns:
+            Column -> match, for the papers that match.
+
+        Source:
+            Smoothed inverse document frequency after Spärck Jones, "A statistical interpretation of term
+            specificity", Journal of Documentation 1972.
+        """
+        words = [self._holders(word) for word in _telling(interest)]
+        rarities = [1 + log((1 + self._size) / (1 + len(holders))) for holders in words]
+        held: dict[int, list[tuple[float, _Place]]] = defaultdict(list)
+        for rarity, holders in zip(rarities, words, strict=True):
+            for column, place in holders.items():
+                held[column].append((rarity, place))
+        judged = ((column, _judge(places, sum(rarities))) for column, places in sorted(held.items()))
+        return {column: match for column, match in judged if match is not None}
+
+    def _holders(self, word: Word) -> Mapping[int, _Place]:
+        if not is_acronym(word.written):
+            return self._by_stem.get(word.stem, {})
+        return {**self._as_written.get(word.written + "s", {}), **self._as_written.get(word.written, {})}
+
+
+def _telling(interest: str) -> list[Word]:
+    """Return the words of an interest that tell something, each once."""
+    words = (word for word in Section.of(interest).words if not _STOP_WORDS & {word.lower, word.stem})
+    return list({word.written if is_acronym(word.written) else word.stem: word for word in words}.values())
+
+
+def _judge(places: Sequence[tuple[float, _Place]], total: float) -> InterestMatch | None:
+    """Score one paper by the words it holds; None below the bar."""
+    if sum(rarity for rarity, _ in places) / total < BAR:
+        return None
+    score = sum(rarity * place.weight for rarity, place in places) / total
+    return InterestMatch(score=score, words=tuple(dict.fromkeys(place.written for _, place in places)))
