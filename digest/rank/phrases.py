@@ -1,7 +1,8 @@
 """How the words of a paper meet a phrase: the one rule behind topics, interests and keyword rules.
 
-A phrase meets a text where its words stand there whole and in sequence. Case and plural do not count, and
-a hyphen parts words, so "vision-language model" meets "Vision Language Models". Two forms differ:
+A phrase meets a text where its words stand there whole and in sequence. Case, plural
+and "-isation" for "-ization" do not count, and a hyphen parts words, so "vision-language model" meets
+"Vision Language Models". Two forms differ:
 
 * a word of at most four characters with two capitals (LLM, GAN, ViT, SAM2) is an acronym and meets only that
   spelling and its plural: "SAM" is a model, "Sam" a person, and "RAG" is not a "rag";
@@ -23,6 +24,8 @@ K = TypeVar("K", bound=Hashable)
 #: Letters and digits of any script; C++ and C# keep their sign, or they would meet every lone "C".
 _WORD = re.compile(r"[^\W\d_](?:\+\+|#)|[^\W_]+")
 _ACRONYM_LENGTH = 4
+#: The one difference of British and American spelling that this field meets every day.
+_BRITISH, _AMERICAN = "isation", "ization"
 #: A shorter stem before `*` would meet half the dictionary; it is also the key of the index.
 _PREFIX_LENGTH = 3
 
@@ -30,13 +33,13 @@ _PREFIX_LENGTH = 3
 class Word(NamedTuple):
     written: str  #: as in the text, NFKC
     lower: str  #: case folded
-    stem: str  #: case folded and singular
+    stem: str  #: case folded, singular, and "-ization" for "-isation"
 
 
 @lru_cache(maxsize=1 << 16)  # a day's papers share most of their words: a look-up instead of a fold
 def _word(written: str) -> Word:
     lower = written.casefold()
-    return Word(written, lower, _singular(lower))
+    return Word(written, lower, _singular(lower).replace(_BRITISH, _AMERICAN))
 
 
 def _singular(word: str) -> str:

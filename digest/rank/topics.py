@@ -22,7 +22,7 @@ _SUPPORT = 0.5
 _REPEAT = 0.5
 _MENTIONS = 3
 #: Between two mentions of one alias in an abstract (0.284…) and of two aliases (0.36).
-BAR = 0.28
+BAR = 0.35
 
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LISTS = ("aliases", "in_title", "weak", "exclude")
