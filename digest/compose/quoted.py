@@ -12,6 +12,8 @@ from __future__ import annotations
 import binascii
 import re
 
+from markupsafe import escape
+
 #: Stands for "the text goes on": encoded as `=0E`, which becomes the soft break `=`. `inert` and
 #: the templates' own check keep it out of all text.
 _GOES_ON = "\x0e"
@@ -34,3 +36,8 @@ def quoted(text: str) -> bytes:
         encoded = encoded[:-5] + b"=\r\n"
     # One dot, one line: rare, always valid, and never over 76 bytes.
     return _LEADING_DOTS.sub(lambda dots: b"=2E=\r\n" * len(dots[0]), encoded)
+
+
+def quoted_html(value: str) -> bytes:
+    """One piece of the HTML part that no template has escaped."""
+    return quoted(str(escape(value)))

@@ -1,0 +1,217 @@
+"""From a delivery to its message: the same delivery, papers and templates give the same bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from digest.compose.fragments import PaperPiece, ReasonsPiece, Shelf, paper_piece, reasons_piece
+from digest.compose.frame import Frames, frame_values
+from digest.compose.inert import web_url
+from digest.compose.links import MailLinks
+from digest.compose.message import Message
+from digest.compose.mime import Envelopes, subject_header
+from digest.compose.preview import html_part
+from digest.compose.quoted import quoted, quoted_html
+from digest.compose.sender import Sender
+from digest.compose.templates import Templates, render
+from digest.deliver.delivery import Delivery, Kind
+from digest.errors import DigestError, SettingsError
+from digest.rank.selection import EditionPaper, Reason
+
+#: Gmail clips a mail at 102 KB, and with it the footer; ten papers take about 20.
+HTML_BUDGET_BYTES = 100_000
+#: Room for what fills the slots of a frame: an address and four links, the longest of them.
+_SLOTS_BYTES = 6_000
+_LONGEST_DATE = dt.date(2026, 9, 30)  # Wednesday, 30 September 2026
+_PREVIEW_SEPARATOR = quoted(" · ")
+_PREVIEWED = 3  # titles in the line that a mailbox shows under the subject
+
+Papers = Mapping[tuple[int, int], EditionPaper]  #: by edition and paper
+Pieces = Sequence[tuple[PaperPiece, ReasonsPiece]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What became of a digest, for the command that shows it."""
+
+    shown: int  #: papers
+    left_out: int  #: picks that the budget had no room for
+    html_bytes: int  #: decoded
+    size_bytes: int  #: of the message
+    warnings: tuple[str, ...]
+
+
+class Composer:
+    """Composes mails. Safe to share between threads; its memory does not grow with readers.
+
+    Args:
+        abstract_chars: The longest abstract shown, 80 to 10,000; the benchmark asks for whole ones.
+        html_budget_bytes: The largest HTML part; fewer papers are shown to keep it, but one always.
+        confirm_days: How long a confirm link works, as its mail says.
+
+    Raises:
+        SettingsError: The base URL of the links cannot stand in a header, or a value is out of range.
+    """
+
+    def __init__(
+        self,
+        templates: Templates,
+        links: MailLinks,
+        sender: Sender,
+        *,
+        abstract_chars: int = 360,
+        html_budget_bytes: int = HTML_BUDGET_BYTES,
+        confirm_days: int = 3,
+    ) -> None:
+        if len(links.base_url) > 200 or web_url(links.base_url) != links.base_url:
+            raise SettingsError(f"base URL {links.base_url!r}: not a plain http or https URL")
+        if not 80 <= abstract_chars <= 10_000:
+            raise SettingsError(f"abstracts of {abstract_chars} characters: 80 to 10,000 can be")
+        self.templates = templates
+        self._mails = templates.mails
+        self._digest = templates.mails[Kind.DIGEST]
+        self._links = links
+        self._sender = sender
+        self._site = {**sender.shown(), "base_url": links.base_url}
+        self._envelopes = Envelopes(sender, links)
+        self._abstract_chars = abstract_chars
+        self._html_budget_bytes = html_budget_bytes
+        self._confirm_days = confirm_days
+        self._papers: Shelf[tuple[int, int, int], PaperPiece] = Shelf(2048)
+        self._reasons: Shelf[tuple[Reason, ...], ReasonsPiece] = Shelf(8192)
+        self._frames: Shelf[tuple[dt.date, dt.date, int, int], Frames] = Shelf(512)
+        self._subjects: Shelf[tuple[int, str], bytes] = Shelf(2048)
+        longest = self._frames_of(_LONGEST_DATE, _LONGEST_DATE, 50, 100_000)
+        self._room_bytes = html_budget_bytes - longest.html_bytes - _SLOTS_BYTES
+
+    def message(self, delivery: Delivery, papers: Papers) -> Message:
+        """The mail of a delivery of any kind; `papers` may be empty where it is not a digest."""
+        if delivery.kind is Kind.DIGEST:
+            return self.digest(delivery, papers)
+        if delivery.kind is Kind.CONFIRM:
+            return self.confirm(delivery)
+        return self.goodbye(delivery)
+
+    def digest(self, delivery: Delivery, papers: Papers) -> Message:
+        """One reader's digest.
+
+        Args:
+            papers: Holds at least those of the delivery's picks.
+
+        Raises:
+            DigestError: A pick's paper is not among them, or there are no picks.
+            AddressError: The recipient's address would not stand in a header as it is.
+            TemplateError: A template asks for what it is not given.
+        """
+        pieces = self._pieces(delivery, papers)
+        shown = pieces[: self._fitting(pieces)]
+        more = delivery.leftover + len(pieces) - len(shown)
+        edition = max(papers[pick.edition_id, pick.paper_id].edition_date for pick in delivery.picks)
+        frames = self._frames_of(delivery.local_date, edition, len(shown), more)
+        text_values, html_values = self._slots(delivery, shown)
+        text, html = frames.text_head.filled(text_values), frames.html_head.filled(html_values)
+        for paper, reasons in shown:
+            text += (paper.text, reasons.text, paper.text_end)
+            html += (paper.html, reasons.html, paper.html_end)
+        text += frames.text_foot.filled(text_values)
+        html += frames.html_foot.filled(html_values)
+        subject = self._subject(len(shown), shown[0][0].short_title)
+        more_headers = self._envelopes.bulk_headers(delivery)
+        return self._envelopes.message(delivery, subject=subject, text=text, html=html, more=more_headers)
+
+    def confirm(self, delivery: Delivery) -> Message:
+        """The mail that asks whether the owner of the address wants to subscribe."""
+        url = self._links.confirm(delivery.subscriber_id, delivery.epoch, delivery.planned_at)
+        return self._plain(delivery, {"confirm_url": url, "days": self._confirm_days})
+
+    def goodbye(self, delivery: Delivery) -> Message:
+        """The mail that says that no other will come."""
+        return self._plain(delivery, {})
+
+    def summary(self, delivery: Delivery, papers: Papers) -> Summary:
+        """What a digest comes to; it is composed anew, so not for the way of every mail."""
+        message = self.digest(delivery, papers)
+        shown = self._fitting(self._pieces(delivery, papers))
+        left_out = len(delivery.picks) - shown
+        limit = self._html_budget_bytes // 1000
+        return Summary(
+            shown=shown,
+            left_out=left_out,
+            html_bytes=len(html_part(message).encode()),
+            size_bytes=len(message.data),
+            warnings=(f"shortened to {shown} papers to stay under {limit} KB",) if left_out else (),
+        )
+
+    def _pieces(self, delivery: Delivery, papers: Papers) -> Pieces:
+        if not delivery.picks:
+            raise DigestError(f"delivery {delivery.id} has no picks")
+        pieces = []
+        for pick in delivery.picks:
+            paper = papers.get((pick.edition_id, pick.paper_id))
+            if paper is None:
+                raise DigestError(
+                    f"delivery {delivery.id}: edition {pick.edition_id} has no paper {pick.paper_id}"
+                )
+            pieces.append((self._paper(paper), self._reasons_of(pick.reasons)))
+        return pieces
+
+    def _paper(self, paper: EditionPaper) -> PaperPiece:
+        return self._papers.get(
+            (paper.edition_id, paper.paper_id, paper.revision_id),
+            lambda: paper_piece(self._digest, paper, abstract_chars=self._abstract_chars),
+        )
+
+    def _reasons_of(self, reasons: tuple[Reason, ...]) -> ReasonsPiece:
+        return self._reasons.get(reasons, lambda: reasons_piece(self._digest, reasons))
+
+    def _fitting(self, pieces: Pieces) -> int:
+        """How many papers, from the top, the budget has room for; one at least."""
+        used = 0
+        for count, (paper, reasons) in enumerate(pieces):
+            used += paper.html_bytes + reasons.html_bytes
+            if used > self._room_bytes and count:
+                return count
+        return len(pieces)
+
+    def _subject(self, count: int, first_title: str) -> bytes:
+        def make() -> bytes:
+            values = {**self._site, "count": count, "first_title": first_title}
+            return subject_header(render(self._digest.subject, values))
+
+        return self._subjects.get((count, first_title), make)
+
+    def _slots(self, delivery: Delivery, shown: Pieces) -> tuple[dict[str, bytes], dict[str, bytes]]:
+        """What is the reader's own: for the text part, and for the HTML part."""
+        preferences = self._links.preferences(delivery.subscriber_id, delivery.epoch)
+        own = {
+            "address": delivery.recipient,
+            "preferences_url": preferences,
+            "pause_url": f"{preferences}#pause",
+            "leave_url": self._links.leave(delivery.subscriber_id),
+        }
+        html = {name: quoted_html(value) for name, value in own.items()}
+        previews = [paper.preview for paper, _ in shown[1 : 1 + _PREVIEWED]] or [shown[0][0].preview]
+        html["preheader"] = _PREVIEW_SEPARATOR.join(previews)
+        return {name: quoted(value) for name, value in own.items()}, html
+
+    def _frames_of(self, day: dt.date, edition: dt.date, count: int, more: int) -> Frames:
+        def make() -> Frames:
+            shown = frame_values(day=day, edition=edition, count=count, more=more)
+            site = {**self._site, "zone": self._sender.zone, "edition_url": self._links.edition(edition)}
+            return Frames.of(self._digest, {**site, **shown})
+
+        return self._frames.get((day, edition, count, more), make)
+
+    def _plain(self, delivery: Delivery, values: Mapping[str, Any]) -> Message:
+        """A mail of one reader, rendered whole: there are few of them."""
+        mail = self._mails[delivery.kind]
+        given = {**self._site, "address": delivery.recipient, **values}
+        return self._envelopes.message(
+            delivery,
+            subject=subject_header(render(mail.subject, given)),
+            text=[quoted(render(mail.text, given))],
+            html=[quoted(render(mail.html, given))],
+        )

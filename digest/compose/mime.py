@@ -1,0 +1,112 @@
+"""Headers and parts put together to a message.
+
+Header block and body are made apart and joined at the very end: a DKIM signature covers the finished
+headers and the finished body, and its own header goes in front of both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from email.utils import format_datetime
+
+from digest.compose.headers import mailbox_header, plain_address, text_header
+from digest.compose.inert import line
+from digest.compose.links import MailLinks
+from digest.compose.message import Message
+from digest.compose.sender import Sender
+from digest.deliver.delivery import Delivery
+from digest.errors import DigestError
+
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,500}>")
+_PART = b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
+_TEXT_PART = _PART % b"plain"
+_HTML_PART = _PART % b"html"
+
+
+class Envelopes:
+    """Writes the headers of one sender's mails, and closes them."""
+
+    def __init__(self, sender: Sender, links: MailLinks) -> None:
+        self._sender = sender
+        self._links = links
+        self._from = mailbox_header("From", line(sender.name, 80), sender.address)
+        self._bulk = b"".join(
+            (
+                b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+                mailbox_header("List-Id", line(sender.product, 80), f"list@{sender.list_id}").replace(
+                    b"<list@", b"<"
+                ),
+                b"Precedence: bulk\r\n",
+            )
+        )
+
+    def bulk_headers(self, delivery: Delivery) -> bytes:
+        """What a digest has beyond other mails, so that it is known as a list and left with one click.
+
+        The URIs stand as they are, one a line: folded or encoded, one-click is lost (RFC 8058).
+        """
+        links = self._links
+        leave = links.leave(delivery.subscriber_id)
+        token = leave.rpartition("/")[2]
+        return (
+            f"List-Unsubscribe: <{leave}>,\r\n <mailto:{self._sender.address}?subject=leave%20{token}>\r\n"
+        ).encode("ascii") + self._bulk
+
+    def message(
+        self,
+        delivery: Delivery,
+        *,
+        subject: bytes,
+        text: Iterable[bytes],
+        html: Iterable[bytes],
+        more: bytes = b"",
+    ) -> Message:
+        """Close one mail.
+
+        Args:
+            subject: The Subject header, encoded.
+            text: Encoded pieces of the text part, the last one ending in a line break of the text.
+            html: The same of the HTML part.
+            more: Further headers.
+        """
+        boundary = _boundary(delivery.message_id)
+        headers = b"".join((self._headers(delivery, subject, boundary), more))
+        first, between, last = (
+            b"--%s\r\n" % boundary,
+            b"\r\n--%s\r\n" % boundary,
+            b"\r\n--%s--\r\n" % boundary,
+        )
+        body = b"".join((first, _TEXT_PART, *text, between, _HTML_PART, *html, last))
+        return Message(
+            sender=self._links.return_path(delivery.id, self._sender.domain),
+            recipient=delivery.recipient,
+            data=b"".join((headers, b"\r\n", body)),
+        )
+
+    def _headers(self, delivery: Delivery, subject: bytes, boundary: bytes) -> bytes:
+        if not _MESSAGE_ID.fullmatch(delivery.message_id):
+            raise DigestError(f"delivery {delivery.id}: {delivery.message_id!r} is no Message-ID")
+        return b"".join(
+            (
+                self._from,
+                f"To: {plain_address(delivery.recipient)}\r\n".encode("ascii"),
+                subject,
+                f"Date: {format_datetime(delivery.planned_at)}\r\n".encode("ascii"),
+                f"Message-ID: {delivery.message_id}\r\n".encode("ascii"),
+                b"MIME-Version: 1.0\r\n",
+                b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n' % boundary,
+                b"Auto-Submitted: auto-generated\r\n",
+            )
+        )
+
+
+def subject_header(subject: str) -> bytes:
+    """The Subject header of what a template gave."""
+    return text_header("Subject", line(subject, 250))
+
+
+def _boundary(message_id: str) -> bytes:
+    """`=_` is in no quoted-printable text (RFC 2045 section 6.7), so no part can hold it."""
+    return b"=_" + hashlib.sha256(message_id.encode()).hexdigest()[:24].encode()
