@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from digest.sources.dump import Oversize, RawDump, Unreadable
 from digest.sources.reading import read_dump
 
-#: The list of members is read at once: 1 MiB holds some ten thousand, and takes 15 MB as objects.
+#: The list of members is read at once: 1 MiB holds 19,000 with short names, which take 10 MB.
 LIST_BYTES_MAX = 1024 * 1024
 
 NESTED = (".zip", ".gz")
@@ -79,8 +79,9 @@ def _members(
 
 
 def _is_wanted(member: zipfile.ZipInfo) -> bool:
-    parts = PurePosixPath(member.filename).parts
-    return not member.is_dir() and not any(is_ignored(part) for part in parts)
+    name = member.filename  # may be empty in a damaged archive, where is_dir() fails
+    ignored = any(is_ignored(part) for part in PurePosixPath(name).parts)
+    return bool(name) and not name.endswith("/") and not ignored
 
 
 def _refusal(member: zipfile.ZipInfo) -> str:

@@ -189,6 +189,15 @@ def test_no_archive_is_unreadable(tmp_path: Path, data: bytes) -> None:
     assert found.reason.startswith("no readable zip archive: ")
 
 
+def test_member_without_a_name_is_left_out(tmp_path: Path) -> None:
+    """A list whose entry has lost its name gives nothing, and no error."""
+    data = bytearray(packed(("m", b"x")))
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 28] = 0  # length of the name
+    data[entry + 32] = 1  # length of the comment: the letter belongs to it now
+    assert opened(tmp_path, bytes(data)) == [Unreadable(name="a.zip", reason="the archive holds no files")]
+
+
 def test_any_damage_is_a_value(tmp_path: Path) -> None:
     """Cut anywhere, or with bytes changed at random: dumps or reasons, never an exception."""
     random_ = random.Random(7)
