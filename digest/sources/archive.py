@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from digest.sources.dump import Oversize, RawDump, Unreadable
+from digest.sources.dump import Opened, Unreadable
 from digest.sources.reading import read_dump
 
 #: The list of members is read at once: 1 MiB holds 19,000 with short names, which take 10 MB.
@@ -36,9 +36,7 @@ class _Frugal(io.FileIO):
         return super().read(size)
 
 
-def open_members(
-    path: Path, *, name: str, cap_bytes: int, modified_at: dt.datetime
-) -> Iterator[RawDump | Oversize | Unreadable]:
+def open_members(path: Path, *, name: str, cap_bytes: int, modified_at: dt.datetime) -> Iterator[Opened]:
     """Open the members of an archive, sorted by name; hidden and half-written ones are left out.
 
     Encrypted members, and those packed by other means than deflate, are unreadable; archives inside
@@ -58,7 +56,7 @@ def is_ignored(name: str) -> bool:
 
 def _members(
     archive: zipfile.ZipFile, *, name: str, cap_bytes: int, modified_at: dt.datetime
-) -> Iterator[RawDump | Oversize | Unreadable]:
+) -> Iterator[Opened]:
     members = [member for member in archive.infolist() if _is_wanted(member)]
     if not members:
         yield Unreadable(name=name, reason="the archive holds no files")

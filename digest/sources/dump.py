@@ -33,4 +33,5 @@ class Unreadable:
     reason: str  #: in words for an admin
 
 
+#: One of them for each document named.
 Opened = RawDump | Oversize | Unreadable

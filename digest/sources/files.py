@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from digest.sources.archive import is_ignored, open_members
-from digest.sources.dump import Oversize, RawDump, Unreadable
+from digest.sources.dump import Opened, Unreadable
 from digest.sources.reading import read_dump
 
 CAP_BYTES = 64 * 1024 * 1024
@@ -20,7 +20,7 @@ STDIN = "-"
 
 def open_paths(
     paths: Sequence[str], *, cap_bytes: int = CAP_BYTES, stdin: BinaryIO, now: dt.datetime
-) -> Iterator[RawDump | Oversize | Unreadable]:
+) -> Iterator[Opened]:
     """Open what a person names, in the order named, one document in memory at a time.
 
     A folder gives its files sorted by name, its folders among them; hidden ones and `*.part` and
@@ -58,7 +58,7 @@ def settled(folder: Path, now: dt.datetime, quiet_s: float = 5) -> list[Path]:
     return [found for found in _walk(folder) if isinstance(found, Path) and _is_quiet(found, still_since)]
 
 
-def _open_path(given: str, *, cap_bytes: int, now: dt.datetime) -> Iterator[RawDump | Oversize | Unreadable]:
+def _open_path(given: str, *, cap_bytes: int, now: dt.datetime) -> Iterator[Opened]:
     path, name = Path(given), _printable(given)
     if not given:  # Path("") would be the folder one stands in
         yield Unreadable(name=name, reason="the path is empty")
@@ -74,9 +74,7 @@ def _open_path(given: str, *, cap_bytes: int, now: dt.datetime) -> Iterator[RawD
         yield from _open_file(path, name=name, cap_bytes=cap_bytes, now=now)
 
 
-def _open_folder(
-    folder: Path, *, name: str, cap_bytes: int, now: dt.datetime
-) -> Iterator[RawDump | Oversize | Unreadable]:
+def _open_folder(folder: Path, *, name: str, cap_bytes: int, now: dt.datetime) -> Iterator[Opened]:
     empty = True
     for found in _walk(folder):
         empty = False
@@ -105,9 +103,7 @@ def _walk(root: Path) -> Iterator[Path | tuple[Path, OSError]]:
             yield entry, error
 
 
-def _open_file(
-    path: Path, *, name: str, cap_bytes: int, now: dt.datetime
-) -> Iterator[RawDump | Oversize | Unreadable]:
+def _open_file(path: Path, *, name: str, cap_bytes: int, now: dt.datetime) -> Iterator[Opened]:
     try:
         modified_at = _modified_at(path, now)
         if path.suffix.casefold() == ".zip":
@@ -124,7 +120,7 @@ def _open_file(
         yield Unreadable(name=name, reason=_reason(error))
 
 
-def _read_stdin(stdin: BinaryIO, *, cap_bytes: int, now: dt.datetime) -> RawDump | Oversize | Unreadable:
+def _read_stdin(stdin: BinaryIO, *, cap_bytes: int, now: dt.datetime) -> Opened:
     try:
         return read_dump(stdin, name=STDIN, cap_bytes=cap_bytes, modified_at=now.astimezone(dt.UTC))
     except OSError as error:
