@@ -69,6 +69,11 @@ class Section:
         """Return the words from `start` up to `stop` as they stand, on one line."""
         return " ".join(self.source[self.spans[start][0] : self.spans[stop - 1][1]].split())
 
+    def one_mention(self, end: int, start: int) -> bool:
+        """Tell whether what starts at `start` overlaps what ended before `end`, or glosses it in brackets."""
+        gap = self.source[self.spans[end - 1][1] : self.spans[start][0]]
+        return start < end or (start == end and "(" in gap)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -164,9 +169,9 @@ class Hit(Generic[K]):
 class Matcher(Generic[K]):
     """Many phrases, each under a key, found in one pass over a text.
 
-    Occurrences under one key neither overlap nor touch: the leftmost is taken, then the longest. So with
-    "language model", "large language model" and "LLM" under one key, "large language models (LLMs)" counts
-    once, as it is one mention. Keys do not disturb each other.
+    Occurrences under one key do not overlap: the leftmost is taken, then the longest; and one in brackets
+    right behind another adds nothing. So with "language model", "large language model" and "LLM" under one
+    key, "large language models (LLMs)" counts once, as it is one mention. Keys do not disturb each other.
     """
 
     def __init__(self, pairs: Iterable[tuple[K, str]]) -> None:
@@ -205,7 +210,7 @@ class Matcher(Generic[K]):
         ends: dict[K, int] = {}
         for start in range(len(section.words)):
             for key, phrase in self._standing_at(start, section.words):
-                if start > ends.get(key, -1):
+                if key not in ends or not section.one_mention(ends[key], start):
                     ends[key] = start + len(phrase.parts)
                     yield key, phrase.text, section.written(start, ends[key])
 

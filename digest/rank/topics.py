@@ -105,9 +105,13 @@ class Taxonomy:
 def _judge(topic: Topic, hits: list[Hit[str]]) -> TopicMatch:
     """Score one topic by its hits; a veto, or nothing but halves, scores 0."""
     vetoed = any(hit.phrase in topic.exclude for hit in hits)
-    named = any(hit.phrase in topic.aliases or (hit.in_title and hit.phrase in topic.in_title) for hit in hits)
+    named = any(_names(topic, hit) for hit in hits)
     score = _score(topic, hits) if named and not vetoed else 0.0
     return TopicMatch(topic_id=topic.id, score=score, words=tuple(hit.written for hit in hits))
+
+
+def _names(topic: Topic, hit: Hit[str]) -> bool:
+    return hit.phrase in topic.aliases or (hit.in_title and hit.phrase in topic.in_title)
 
 
 def _score(topic: Topic, hits: list[Hit[str]]) -> float:
