@@ -18,7 +18,7 @@ or None. An answer is one of
 
 At "body" the first part of the message has arrived, and the rest is not read.
 
-As a process of its own, for tests that kill the sender:
+As a process of its own, for tests that kill the sender (`ServerProcess` starts one):
 
     python tests/smtp_server.py --log FILE --port-file FILE
 
@@ -37,13 +37,16 @@ import re
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 _MESSAGE_ID = re.compile(rb"^message-id:\s*(<[^>\r\n]*>)", re.IGNORECASE | re.MULTILINE)
 _END = b"\r\n.\r\n"
@@ -123,6 +126,7 @@ class SmtpServer:
         starttls: ssl.SSLContext | None = None,
         implicit_tls: ssl.SSLContext | None = None,
         auth: tuple[str, str] | None = None,
+        methods: str = "PLAIN",
         size: int | None = None,
         log: Path | None = None,
         keep: bool = True,
@@ -130,7 +134,7 @@ class SmtpServer:
     ) -> None:
         self.answers = {str(step): script for step, script in (answers or {}).items()}
         self.pipelining, self.starttls, self.implicit_tls = pipelining, starttls, implicit_tls
-        self.auth, self.size, self.keep = auth, size, keep
+        self.auth, self.methods, self.size, self.keep = auth, methods, size, keep
         self.accepted: list[Accepted] = []
         self.lines: list[tuple[int, bytes]] = []
         self.connections = 0
@@ -243,7 +247,7 @@ class _Talk:
     def __init__(self, server: SmtpServer, sock: socket.socket, number: int) -> None:
         self.server, self.sock, self.number = server, sock, number
         self.buffer = b""
-        self.sender = ""
+        self.sender: str | None = None  # "" is the null sender
         self.recipients: list[str] = []
         self.secure = server.implicit_tls is not None
 
@@ -269,7 +273,7 @@ class _Talk:
         server, words = self.server, ["test.example.org"]
         words += ["PIPELINING"] if server.pipelining else []
         words += ["STARTTLS"] if server.starttls and not self.secure else []
-        words += ["AUTH PLAIN LOGIN"] if server.auth else []
+        words += [f"AUTH {server.methods}"] if server.auth else []
         words += [f"SIZE {server.size}"] if server.size is not None else []
         words += ["8BITMIME", "ENHANCEDSTATUSCODES"]
         lines = [f"250-{word}" for word in words[:-1]] + [f"250 {words[-1]}"]
@@ -310,7 +314,7 @@ class _Talk:
             self.sender = _address(argument)
 
     def _on_rcpt(self, argument: str) -> None:
-        if not self.sender:
+        if self.sender is None:
             self._send("503 5.5.1 MAIL first")
         elif self._say("rcpt", argument, "250 2.1.5 ok"):
             self.recipients.append(_address(argument))
@@ -322,16 +326,19 @@ class _Talk:
             self._receive()
 
     def _on_rset(self, argument: str) -> None:
-        self.sender, self.recipients = "", []
+        self.sender, self.recipients = None, []
         self._say("rset", argument, "250 2.0.0 reset")
 
     def _on_noop(self, argument: str) -> None:
         self._send("250 2.0.0 ok")
 
     def _receive(self) -> None:
-        if "body" in self.server.answers:
+        if "body" in self.server.answers and not self.buffer:
             self._more()
-            self._say("body", "", "")
+        wanted = self.server.answer("body", "")
+        if wanted is not None:
+            self._act(wanted)
+            self._act(HANG)
         chunks, tail = [self.buffer], b"\r\n" + self.buffer
         while _END not in tail:
             self.buffer = b""
@@ -344,8 +351,8 @@ class _Talk:
         if not self.recipients:
             self._send("554 5.5.1 no valid recipients")
         else:
-            self._finish(Accepted(self.sender, self.recipients[0], data, self.number))
-        self.sender, self.recipients = "", []
+            self._finish(Accepted(self.sender or "", self.recipients[0], data, self.number))
+        self.sender, self.recipients = None, []
 
     def _finish(self, message: Accepted) -> None:
         """Take a message as soon as 250 is certain, then say so; the script decides."""
@@ -412,6 +419,49 @@ class _Talk:
 
 def _address(argument: str) -> str:
     return argument.partition("<")[2].partition(">")[0]
+
+
+class ServerProcess:
+    """The server as a process of its own, which outlives a sender that is killed.
+
+    Attributes:
+        port: On 127.0.0.1.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "accepted.jsonl"
+        port_file = folder / "port"
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--log", str(self.log), "--port-file", str(port_file)]
+        )
+        wait_until(port_file.exists)
+        self.port = int(port_file.read_text())
+
+    def accepted(self) -> list[dict[str, Any]]:
+        """Return the log so far: message_id, recipient, sha256, size_bytes and connection of each."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def stop(self) -> int:
+        """End the process; returns its exit code."""
+        self._process.terminate()
+        return self._process.wait(10)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def wait_until(ready: Callable[[], bool], *, timeout_s: float = 10.0) -> None:
+    """Look every 5 ms until it is so, for what another process does; fails when it never is."""
+    until = time.monotonic() + timeout_s
+    while not ready():
+        if time.monotonic() > until:
+            raise AssertionError("it never came")
+        time.sleep(0.005)
 
 
 def main() -> None:
