@@ -1,0 +1,34 @@
+"""arXiv identifiers, without their version."""
+
+from __future__ import annotations
+
+import re
+
+# YYMM.NNNN until 2014, YYMM.NNNNN since; before April 2007 archive/YYMMNNN, with a subject class at times.
+_NEW = r"\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}"
+_OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3}"
+_SITES = r"(?:arxiv\.org/(?:abs|pdf|html)|(?:huggingface\.co|hf\.co)/papers|alphaxiv\.org/abs)/"
+_ID = re.compile(
+    rf"(?:(?:https?://)?(?:www\.|export\.)?{_SITES}|(?i:arxiv):\s?|10\.48550/(?i:arxiv)\.)?"
+    rf"(?P<id>{_NEW}|{_OLD})(?:v\d+)?(?:\.pdf)?/?(?:[?#]\S*)?",
+    re.ASCII,
+)
+_SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}/")
+
+
+def arxiv_id(text: str) -> str | None:
+    """Normalise an identifier, or the address of a paper's page; None where the text is neither.
+
+    `2401.01234v2`, `arXiv:2401.01234` and `https://arxiv.org/abs/2401.01234` give `2401.01234`;
+    `cs/0112017v1` gives `cs/0112017`, and so does `cs.LG/0112017`.
+
+    Source:
+        https://info.arxiv.org/help/arxiv_identifier.html
+    """
+    match = _ID.fullmatch(text.strip())
+    return _SUBJECT_CLASS.sub("/", match["id"]) if match else None
+
+
+def paper_url(identifier: str) -> str:
+    """Give the page of a paper from its normalised arXiv id."""
+    return f"https://arxiv.org/abs/{identifier}"

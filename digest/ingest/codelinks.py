@@ -1,0 +1,46 @@
+"""Links to code that an abstract names."""
+
+from __future__ import annotations
+
+import re
+
+from digest.ingest.clean import clean
+
+# A repository has an owner and a name; a project page (github.io) and a bare profile are not code.
+_CODE_LINK = re.compile(
+    r"(?:(?:https?:)?//|(?<![\w.@/-]))(?:www\.)?"
+    r"((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|huggingface\.co)"
+    r"/[\w.-]+/[^\s{}<>\[\]\"“”|^`]{1,300})",
+    re.IGNORECASE,
+)
+_HOSTS = ("github.com/", "gitlab.com/", "bitbucket.org/", "codeberg.org/", "huggingface.co/")
+# Pages of the model hub that hold no code or weights.
+_NO_CODE = re.compile(r"huggingface\.co/(?:papers|blog|docs|collections|posts)/", re.IGNORECASE)
+
+
+def code_urls(abstract: str) -> tuple[str, ...]:
+    """Find the links to code, in the order they stand, each once, as https.
+
+    Args:
+        abstract: Raw or clean; TeX escapes and doubled braces around links are undone.
+
+    Returns:
+        `https://` links to a repository on GitHub, GitLab, Bitbucket, Codeberg or Hugging Face, without
+        the full stop or bracket that follows them. Two that differ in `.git` or a last slash are one.
+    """
+    lowered = abstract.lower()
+    if not any(host in lowered for host in _HOSTS):
+        return ()
+    found: dict[str, str] = {}
+    for match in _CODE_LINK.finditer(clean(abstract)):
+        link = _bare(match[1])
+        if not _NO_CODE.match(link) and link.rstrip("/").count("/") >= 2:
+            found.setdefault(link.lower().removesuffix("/").removesuffix(".git"), f"https://{link}")
+    return tuple(found.values())
+
+
+def _bare(link: str) -> str:
+    """Drop what belongs to the sentence: `.`, `,`, quotes, and a closing bracket that opens nowhere."""
+    while link[-1] in ".,;:!?'’*" or (link[-1] == ")" and link.count(")") > link.count("(")):
+        link = link[:-1]
+    return link
