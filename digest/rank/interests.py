@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log
 
+import numpy as np
+from numpy.typing import NDArray
+
 from digest.rank.phrases import Section, Text, Word, is_acronym
 
 #: Share of an interest's rarity that a paper must meet. Of four words in an edition of 200, two that 100
@@ -37,11 +40,13 @@ class InterestMatch:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a word stands in one paper."""
+class _Holders:
+    """The papers that hold one word."""
 
-    written: str
-    weight: float  #: 1 in the title, `ABSTRACT` elsewhere
+    written: Mapping[int, str]  #: by column: the word as it stands there first
+    rarity: float
+    held: NDArray[np.float64]  #: for each paper the rarity, or 0
+    weighed: NDArray[np.float64]  #: the same, less in an abstract
 
 
 class InterestIndex:
@@ -49,14 +54,15 @@ class InterestIndex:
 
     def __init__(self, papers: Sequence[Text]) -> None:
         self._size = len(papers)
-        self._by_stem: dict[str, dict[int, _Place]] = defaultdict(dict)
-        self._as_written: dict[str, dict[int, _Place]] = defaultdict(dict)
+        #: Word, by stem and as written, -> column -> the word as it stands there first, its weight there.
+        self._by_stem: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
+        self._as_written: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
+        self._holders: dict[str, _Holders] = {}
         for column, paper in enumerate(papers):
             for section, weight in ((paper.title, 1.0), (paper.abstract, ABSTRACT)):
                 for word in section.words:
-                    place = _Place(word.written, weight)
-                    self._by_stem[word.stem].setdefault(column, place)
-                    self._as_written[word.written].setdefault(column, place)
+                    self._by_stem[word.stem].setdefault(column, (word.written, weight))
+                    self._as_written[word.written].setdefault(column, (word.written, weight))
 
     def match(self, interest: str) -> Mapping[int, InterestMatch]:
         """Return the papers that an interest meets.
@@ -77,30 +83,41 @@ class InterestIndex:
             Smoothed inverse document frequency after Spärck Jones, "A statistical interpretation of term
             specificity", Journal of Documentation 1972.
         """
-        words = [self._holders(word) for word in _telling(interest)]
-        rarities = [1 + log((1 + self._size) / (1 + len(holders))) for holders in words]
-        held: dict[int, list[tuple[float, _Place]]] = defaultdict(list)
-        for rarity, holders in zip(rarities, words, strict=True):
-            for column, place in holders.items():
-                held[column].append((rarity, place))
-        judged = ((column, _judge(places, sum(rarities))) for column, places in sorted(held.items()))
-        return {column: match for column, match in judged if match is not None}
+        words = [self._look_up(key, word) for key, word in _telling(interest).items()]
+        if not words:
+            return {}
+        rarity = sum(word.rarity for word in words)
+        # Added word by word, never by a matrix product: the order of a sum decides its last digits.
+        held = sum((word.held for word in words), np.zeros(self._size)) / rarity
+        weighed = sum((word.weighed for word in words), np.zeros(self._size)) / rarity
+        return {
+            column: InterestMatch(score=float(weighed[column]), words=_written(words, column))
+            for column in np.flatnonzero(held >= BAR).tolist()
+        }
 
-    def _holders(self, word: Word) -> Mapping[int, _Place]:
+    def _look_up(self, key: str, word: Word) -> _Holders:
+        """Find the papers that hold a word, once for all interests."""
+        if key not in self._holders:
+            found = self._find(word)
+            rarity = 1 + log((1 + self._size) / (1 + len(found)))
+            held, weighed = np.zeros(self._size), np.zeros(self._size)
+            for column, (_, weight) in found.items():
+                held[column], weighed[column] = rarity, rarity * weight
+            written = {column: as_written for column, (as_written, _) in found.items()}
+            self._holders[key] = _Holders(written, rarity, held, weighed)
+        return self._holders[key]
+
+    def _find(self, word: Word) -> Mapping[int, tuple[str, float]]:
         if not is_acronym(word.written):
             return self._by_stem.get(word.stem, {})
         return {**self._as_written.get(word.written + "s", {}), **self._as_written.get(word.written, {})}
 
 
-def _telling(interest: str) -> list[Word]:
-    """Return the words of an interest that tell something, each once."""
+def _telling(interest: str) -> dict[str, Word]:
+    """Return the words of an interest that tell something, by what makes two of them the same."""
     words = (word for word in Section.of(interest).words if not _STOP_WORDS & {word.lower, word.stem})
-    return list({word.written if is_acronym(word.written) else word.stem: word for word in words}.values())
+    return {word.written if is_acronym(word.written) else word.stem: word for word in words}
 
 
-def _judge(places: Sequence[tuple[float, _Place]], total: float) -> InterestMatch | None:
-    """Score one paper by the words it holds; None below the bar."""
-    if sum(rarity for rarity, _ in places) / total < BAR:
-        return None
-    score = sum(rarity * place.weight for rarity, place in places) / total
-    return InterestMatch(score=score, words=tuple(dict.fromkeys(place.written for _, place in places)))
+def _written(words: Sequence[_Holders], column: int) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word.written[column] for word in words if column in word.written))

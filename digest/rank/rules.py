@@ -45,8 +45,9 @@ class RuleIndex:
         """
         asked = dict.fromkeys(rules)
         met: dict[str, dict[int, str]] = {rule: {} for rule in asked}
-        matcher = Matcher((rule, rule) for rule in asked if author_name(rule) is None and _readable(rule))
-        for column, text in enumerate(self._papers):
+        phrases = [rule for rule in asked if author_name(rule) is None and _readable(rule)]
+        matcher = Matcher(zip(phrases, phrases, strict=True))
+        for column, text in enumerate(self._papers if phrases else ()):
             for hit in matcher.find(text):
                 met[hit.key][column] = hit.written
         for rule in asked:
