@@ -238,6 +238,15 @@ def test_the_longest_wait_includes_its_jitter() -> None:
     assert (min(seconds), max(seconds)) == (3000, 3600)
 
 
+def test_whole_seconds() -> None:
+    """Waits are whole seconds where the jitter does not divide evenly, rounded down."""
+    policy = RetryPolicy(first=dt.timedelta(seconds=7), longest=dt.timedelta(seconds=100), jitter_percent=30)
+    first = {wait(0, delivery_id=n, policy=policy).total_seconds() for n in range(500)}
+    longest = {wait(9, delivery_id=n, policy=policy).total_seconds() for n in range(500)}
+    assert first == {7, 8, 9}
+    assert longest == set(range(76, 99))
+
+
 def test_no_jitter() -> None:
     """Without jitter the waits are the bare powers of two."""
     policy = RetryPolicy(jitter_percent=0)
