@@ -11,7 +11,9 @@ import structlog
 
 def configure(*, level: str = "info", json: bool = False) -> None:
     """Send events at or above `level` to standard error, as text for people or one JSON object a line."""
-    renderer: Any = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -15,8 +15,10 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError as SourceError,
     TomlConfigSettingsSource,
+)
+from pydantic_settings import (
+    SettingsError as SourceError,
 )
 
 from digest.errors import AddressError, PreferenceError, SettingsError
@@ -32,11 +34,15 @@ class _Section(BaseModel):
 
 
 class DatabaseSettings(_Section):
-    url: str | None = Field(None, description="sqlite:///PATH or postgresql://…; a SQLite file in data_dir if not set")
+    url: str | None = Field(
+        None, description="sqlite:///PATH or postgresql://…; a SQLite file in data_dir if not set"
+    )
 
 
 class DumpSettings(_Section):
-    folder: Path | None = Field(None, description="watched by serve and scheduler; dumps/ in data_dir if not set")
+    folder: Path | None = Field(
+        None, description="watched by serve and scheduler; dumps/ in data_dir if not set"
+    )
     watch_s: float = Field(30.0, gt=0, description="seconds between two looks into the folder")
     cap_bytes: int = Field(64 * 1024 * 1024, gt=0, description="largest dump taken, in bytes, unpacked")
 
@@ -65,7 +71,9 @@ class MailSettings(_Section):
 
 
 class RelaySettings(_Section):
-    url: str = Field("", description="smtp://host:port, smtp+starttls://user@host, smtps://user@host or folder:PATH")
+    url: str = Field(
+        "", description="smtp://host:port, smtp+starttls://user@host, smtps://user@host or folder:PATH"
+    )
     password_file: Path | None = Field(None, description="file that holds the relay's password, on one line")
     ca_file: Path | None = Field(None, description="certificates to trust beside the system's, PEM")
     hello: str | None = Field(None, description="name given with EHLO; the machine's if not set")
@@ -77,7 +85,8 @@ class RelaySettings(_Section):
 
 class DeliverySettings(_Section):
     ambiguous: Literal["resend", "park"] = Field(
-        "resend", description="what to do with a mail whose sender died, or whose relay fell silent, after it was sent"
+        "resend",
+        description="what to do with a mail whose sender died, or whose relay fell silent, after it was sent",
     )
     first_retry_s: float = Field(60.0, ge=1, description="wait before the first retry; it doubles each time")
     tick_s: float = Field(10.0, gt=0, description="seconds between two looks for deliveries that are due")
@@ -95,8 +104,12 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
     )
 
-    data_dir: Path = Field(Path("digest-data"), description="folder of the database, of claims and of watched dumps")
-    base_url: str = Field("", description="where readers reach this service, https://digest.example.org; no mail without it")
+    data_dir: Path = Field(
+        Path("digest-data"), description="folder of the database, of claims and of watched dumps"
+    )
+    base_url: str = Field(
+        "", description="where readers reach this service, https://digest.example.org; no mail without it"
+    )
     sender: str = Field("", description="From of every mail, Digest <digest@example.org>; no mail without it")
     zone: str = Field("UTC", description="IANA zone of editions, and of subscribers who chose none")
     database: DatabaseSettings = DatabaseSettings()
@@ -226,5 +239,9 @@ def _check_environment(names: Iterable[str]) -> None:
 
 def _named(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"])
-    what = "unknown setting" if detail["type"] == "extra_forbidden" else detail["msg"].removeprefix("Value error, ")
+    what = (
+        "unknown setting"
+        if detail["type"] == "extra_forbidden"
+        else detail["msg"].removeprefix("Value error, ")
+    )
     return f"{where}: {what}"

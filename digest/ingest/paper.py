@@ -146,9 +146,7 @@ def is_revision(title_key: str, abstract: str, known: Iterable[tuple[str, str]])
 
     A text that is a prefix of a known one under the same title was cut, not changed.
     """
-    return not any(
-        text.startswith(abstract) and (key == title_key or not abstract) for key, text in known
-    )
+    return not any(text.startswith(abstract) and (key == title_key or not abstract) for key, text in known)
 
 
 def _text(newest_first: Sequence[Sighting]) -> Sighting:

@@ -85,8 +85,8 @@ def deliver(
     with claimants.claimant(claims) as name:
         expired = _take_back(database, claims, policy, now=clock())
         run = _Run(database, relay, build, policy, clock=clock, claimant=name, stop=stop or threading.Event())
-        report = run.all(only, limit)
-    report = DeliverReport(results=report, expired=expired, paused=run.paused)
+        results = run.all(only, limit)
+    report = DeliverReport(results=results, expired=expired, paused=run.paused)
     if report.results or report.expired or report.paused:
         counts = {str(status): number for status, number in report.results.items()}
         _log.info("delivered", **counts, expired=expired, paused=report.paused)
@@ -137,7 +137,9 @@ class _Run:
 
     def all(self, only: Collection[int] | None, limit: int | None) -> dict[Status, int]:
         """Claim and build until nothing is due, the run pauses or is told to stop."""
-        senders = [threading.Thread(target=self._sender, daemon=True) for _ in range(self._policy.connections)]
+        senders = [
+            threading.Thread(target=self._sender, daemon=True) for _ in range(self._policy.connections)
+        ]
         for sender in senders:
             sender.start()
         try:
@@ -200,7 +202,9 @@ class _Run:
             if delivery.body_hash is None:
                 hashes.append((delivery.id, body_hash))
             elif delivery.body_hash != body_hash:
-                self._park(delivery, "the bytes differ from the first try's: was a template or setting changed?")
+                self._park(
+                    delivery, "the bytes differ from the first try's: was a template or setting changed?"
+                )
                 continue
             ready.append(_Built(delivery, message))
         with self._database.write() as conn:
@@ -256,9 +260,7 @@ class _Run:
     def _one(self, connection: Connection, built: _Built, result: Result | None) -> Result | None:
         """Settle the last message and hand the next one over; returns its result, not yet durable."""
         delivery = built.delivery
-        may_begin = not self._halted and self._policy.lease.may_begin(
-            delivery.lease_until, now=self._clock()
-        )
+        may_begin = not self._halted and self._policy.lease.may_begin(delivery.lease_until, now=self._clock())
         if not may_begin:  # it stays claimed, and is released when the run ends
             if result is not None:
                 self._committer.turn(result, None)

@@ -12,11 +12,13 @@ from sqlalchemy.engine import Connection
 
 from digest.errors import DumpError
 from digest.ingest.arxiv import paper_url
-from digest.ingest.clean import clean, code_urls, title_key
+from digest.ingest.clean import clean
+from digest.ingest.codelinks import code_urls
 from digest.ingest.dates import resolve
 from digest.ingest.formats import read
 from digest.ingest.paper import CleanRecord
 from digest.ingest.record import Record, Reject
+from digest.ingest.titles import title_key
 from digest.log import logger
 from digest.sources.dump import Oversize, RawDump, Unreadable
 from digest.store import dumps, papers

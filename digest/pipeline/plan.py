@@ -252,7 +252,9 @@ def _served(move: Move, standing: Standing, due_at: dt.datetime) -> Move:
     )
 
 
-def _waiting(shelf: Shelf, move: Move, standing: Standing, date: dt.date, skip: Skip, now: dt.datetime) -> Move:
+def _waiting(
+    shelf: Shelf, move: Move, standing: Standing, date: dt.date, skip: Skip, now: dt.datetime
+) -> Move:
     """Due, with nothing to send: a later edition may still come, until local midnight."""
     return replace(
         move,

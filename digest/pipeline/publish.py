@@ -26,7 +26,9 @@ class PublishPolicy:
     search_url: str  #: page of a paper that came without one; `{title}` is replaced
 
 
-def publish(database: Database, policy: PublishPolicy, *, now: dt.datetime, early: bool = False) -> Edition | None:
+def publish(
+    database: Database, policy: PublishPolicy, *, now: dt.datetime, early: bool = False
+) -> Edition | None:
     """Publish today's edition if its hour has come, nothing published it yet, and something is new.
 
     Args:
@@ -54,7 +56,9 @@ def due(policy: PublishPolicy, now: dt.datetime) -> bool:
     return now.astimezone(policy.zone).hour >= policy.hour
 
 
-def draw_up(conn: Connection, policy: PublishPolicy, *, day: dt.date, edition_id: int = 0) -> list[EditionPaper]:
+def draw_up(
+    conn: Connection, policy: PublishPolicy, *, day: dt.date, edition_id: int = 0
+) -> list[EditionPaper]:
     """The edition that would be published now: new papers by trend, ties by title."""
     new = editions.new_papers(conn)
     scored = sorted(
@@ -83,5 +87,3 @@ def _frozen(
         place=place,
         trend=score,
     )
-
-

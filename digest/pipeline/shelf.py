@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.engine import Connection
 
-from digest.rank.select import Ranker
+from digest.rank.ranker import Ranker
 from digest.rank.selection import EditionPaper
 from digest.rank.topics import Taxonomy
 from digest.store import deliveries, editions, papers
@@ -31,11 +31,12 @@ class Shelf:
         *,
         now: dt.datetime,
         draft: tuple[Edition, Sequence[EditionPaper]] | None = None,
+        since: dt.date | None = None,
     ) -> None:
         self._conn = conn
         self._taxonomy = taxonomy
         self._now = now
-        since = now.date() - dt.timedelta(days=SPAN_DAYS + 1)
+        since = since or now.date() - dt.timedelta(days=SPAN_DAYS + 2)
         self._editions = editions.every(conn, since=since)
         self._papers: dict[int, list[EditionPaper]] = {}
         if draft is not None:
@@ -65,8 +66,21 @@ class Shelf:
             return ()
         if cursor is None or standing.subscriber.schedule.frequency is Frequency.DAILY:
             return () if self._now - newest.published_at > STALE else (newest.id,)
+        return self.between(standing.subscriber.schedule.frequency, cursor, newest.id, day)
+
+    def between(
+        self, frequency: Frequency, cursor: int | None, edition_id: int, day: dt.date
+    ) -> tuple[int, ...]:
+        """The editions that a digest of `day` drew on, planned from `cursor` up to `edition_id`."""
+        if cursor is None or frequency is Frequency.DAILY:
+            return (edition_id,)
         oldest = day - dt.timedelta(days=SPAN_DAYS)
-        return tuple(e.id for e in reversed(self._editions) if e.id > cursor and e.date > oldest)
+        held = reversed(self._editions)
+        return tuple(e.id for e in held if cursor < e.id <= edition_id and e.date > oldest)
+
+    def upto(self, day: dt.date) -> tuple[int, ...]:
+        """The newest edition dated `day` or earlier, if any."""
+        return next(((e.id,) for e in reversed(self._editions) if e.date <= day), ())
 
     def papers(self, span: tuple[int, ...]) -> list[EditionPaper]:
         """The papers of a span, newest edition first; one that stands in two under two names stands once."""
@@ -101,7 +115,9 @@ class Shelf:
         picked = deliveries.mailed_since(self._conn, subscriber_ids, edition_id=min(holding.values()))
         return [self._under_span_names(known, span, picked.get(who, set())) for who in subscriber_ids]
 
-    def _under_span_names(self, known: dict[int, int], span: tuple[int, ...], picked: Iterable[int]) -> set[int]:
+    def _under_span_names(
+        self, known: dict[int, int], span: tuple[int, ...], picked: Iterable[int]
+    ) -> set[int]:
         mailed = {known[paper] for paper in picked if paper in known}
         if not mailed:
             return mailed

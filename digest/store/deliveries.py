@@ -131,18 +131,12 @@ def lapse(conn: Connection, *, now: dt.datetime, dead: Collection[str], park: bo
 
 def _reopen(conn: Connection, rows: sa.ColumnElement[bool]) -> None:
     before = sa.case((deliveries.c.attempts > 0, Status.DEFERRED.value), else_=Status.PLANNED.value)
-    conn.execute(
-        sa.update(deliveries)
-        .where(rows)
-        .values(status=before, claimant=None, lease_until=None)
-    )
+    conn.execute(sa.update(deliveries).where(rows).values(status=before, claimant=None, lease_until=None))
 
 
 def expire(conn: Connection, *, now: dt.datetime) -> int:
     """Settle what was not sent in time, and give its span of editions back; returns how many."""
-    late = sa.and_(
-        deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.expires_at <= now
-    )
+    late = sa.and_(deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.expires_at <= now)
     rows = conn.execute(
         sa.update(deliveries)
         .where(late)
@@ -193,14 +187,14 @@ def keep_hashes(conn: Connection, hashes: Sequence[tuple[int, str]]) -> None:
     """Store the hash of the bytes at the first try, as (delivery, hash): every later try must match it."""
     if hashes:
         conn.execute(
-            sa.update(deliveries).where(deliveries.c.id == sa.bindparam("key")).values(body_hash=sa.bindparam("hash")),
+            sa.update(deliveries)
+            .where(deliveries.c.id == sa.bindparam("key"))
+            .values(body_hash=sa.bindparam("hash")),
             [{"key": key, "hash": body_hash} for key, body_hash in hashes],
         )
 
 
-def begin(
-    conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime
-) -> set[int]:
+def begin(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> set[int]:
     """Note, before the first byte, that these are being handed over; returns those that still may be.
 
     A delivery whose reader left, or whose lease went to another sender, is not among them.
@@ -309,9 +303,7 @@ def blank(conn: Connection, subscriber_id: int) -> None:
     conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=[]))
 
 
-def mailed_since(
-    conn: Connection, subscriber_ids: Sequence[int], *, edition_id: int
-) -> dict[int, set[int]]:
+def mailed_since(conn: Connection, subscriber_ids: Sequence[int], *, edition_id: int) -> dict[int, set[int]]:
     """Papers that these readers were, or may have been, mailed from `edition_id` on: subscriber -> paper ids."""
     query = sa.select(deliveries.c.subscriber_id, deliveries.c.picks).where(
         deliveries.c.edition_id >= edition_id,
@@ -335,6 +327,18 @@ def of(conn: Connection, subscriber_id: int, *, local_date: dt.date | None = Non
     if local_date is not None:
         query = query.where(deliveries.c.local_date == local_date)
     return [_entry(row) for row in conn.execute(query)]
+
+
+def planned_on(conn: Connection, subscriber_id: int, local_date: dt.date) -> Delivery | None:
+    """A reader's digest of a date as it was planned, if anything was picked for it."""
+    row = conn.execute(
+        sa.select(deliveries).where(
+            deliveries.c.subscriber_id == subscriber_id,
+            deliveries.c.kind == Kind.DIGEST,
+            deliveries.c.local_date == local_date,
+        )
+    ).one_or_none()
+    return _delivery(row) if row is not None and row.picks else None
 
 
 def balance(conn: Connection) -> Balance:
@@ -393,7 +397,8 @@ def _picks(packed: Iterable[Any]) -> tuple[Pick, ...]:
             paper_id=paper_id,
             score=score,
             reasons=tuple(
-                Reason(kind=ReasonKind(kind), label=label, words=tuple(words)) for kind, label, words in reasons
+                Reason(kind=ReasonKind(kind), label=label, words=tuple(words))
+                for kind, label, words in reasons
             ),
         )
         for edition_id, paper_id, score, reasons in packed
@@ -416,7 +421,7 @@ def _delivery(row: Row[Any]) -> Delivery:
         template=row.template,
         attempts=row.attempts,
         body_hash=row.body_hash,
-        lease_until=row.lease_until,
+        lease_until=row.lease_until or row.expires_at,
     )
 
 

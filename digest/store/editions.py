@@ -110,9 +110,7 @@ def _seen(conn: Connection, paper_ids: Sequence[int]) -> dict[int, list[Seen]]:
     return seen
 
 
-def publish(
-    conn: Connection, *, date: dt.date, at: dt.datetime, drawn: Sequence[EditionPaper]
-) -> int | None:
+def publish(conn: Connection, *, date: dt.date, at: dt.datetime, drawn: Sequence[EditionPaper]) -> int | None:
     """Freeze an edition; returns its id, or None where that date already has one."""
     insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(editions)
     made = conn.execute(
@@ -158,6 +156,21 @@ def holding(conn: Connection, paper_ids: Iterable[int]) -> dict[int, int]:
         edition_papers.c.paper_id.in_(list(paper_ids))
     )
     return {row.paper_id: row.edition_id for row in conn.execute(query)}
+
+
+def fetched(conn: Connection, edition_ids: Sequence[int]) -> int:
+    """Rows of the dumps that arrived between the edition before these and the last of them."""
+    if not edition_ids:
+        return 0
+    published = sa.select(sa.func.max(editions.c.published_at))
+    until = conn.scalar(published.where(editions.c.id == max(edition_ids)))
+    after = conn.scalar(published.where(editions.c.id < min(edition_ids)))
+    query = (
+        sa.select(sa.func.coalesce(sa.func.sum(dumps.c.records), 0))
+        .join(arrivals, arrivals.c.dump_id == dumps.c.id)
+        .where(arrivals.c.at <= until)
+    )
+    return int(conn.scalar(query if after is None else query.where(arrivals.c.at > after)) or 0)
 
 
 def _edition_paper(row: Row[Any]) -> EditionPaper:

@@ -40,7 +40,9 @@ def check(database: Database) -> None:
         raise SchemaError("the database has no tables yet: run `digest db upgrade`")
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if found in known:
-        raise SchemaError(f"the database has schema {found}, this program wants {head()}: run `digest db upgrade`")
+        raise SchemaError(
+            f"the database has schema {found}, this program wants {head()}: run `digest db upgrade`"
+        )
     raise SchemaError(
         f"the database has schema {found}, which this program does not know: it was written by a newer digest; "
         "install that version, or restore a backup of the older schema"

@@ -51,9 +51,9 @@ class Change:
 def record(conn: Connection, dump_id: int, batch: Sequence[CleanRecord]) -> Change:
     """Store sightings of one dump; nobody sees them until `show`."""
     revision_ids = _revisions(conn, batch)
-    names, provisional = _names(conn, batch)
+    names = _names(conn, batch)
     placed = [names.place(arxiv_id=r.record.arxiv_id, title_key=r.title_key) for r in batch]
-    made = _create(conn, names, placed, provisional, batch)
+    made = _create(conn, names, placed, batch)
     ids = [made.get(paper, paper) for paper in placed]
     change = _change(conn, batch, ids, frozenset(made.values()))
     rows = [
@@ -148,7 +148,13 @@ def names(conn: Connection, paper_ids: Iterable[int]) -> dict[int, int]:
 
 def _shown() -> sa.Select[Any]:
     return (
-        sa.select(papers, revisions.c.title, revisions.c.abstract, revisions.c.code_urls, edition_papers.c.edition_id)
+        sa.select(
+            papers,
+            revisions.c.title,
+            revisions.c.abstract,
+            revisions.c.code_urls,
+            edition_papers.c.edition_id,
+        )
         .join(revisions, revisions.c.id == papers.c.revision_id)
         .outerjoin(edition_papers, edition_papers.c.paper_id == papers.c.id)
     )
@@ -197,43 +203,43 @@ def _revisions(conn: Connection, batch: Sequence[CleanRecord]) -> dict[str, int]
     return {row.hash: row.id for row in conn.execute(query)}
 
 
-def _names(conn: Connection, batch: Sequence[CleanRecord]) -> tuple[Names, Iterator[int]]:
+def _names(conn: Connection, batch: Sequence[CleanRecord]) -> Names:
     """The names that the batch's records may share with stored papers; new papers count down from -1."""
     provisional = count(-1, -1)
     names = Names(create=lambda: next(provisional))
     ids = {clean.record.arxiv_id for clean in batch if clean.record.arxiv_id}
     keys = {clean.title_key for clean in batch}
     by_id = sa.select(papers.c.id, papers.c.arxiv_id).where(papers.c.arxiv_id.in_(ids))
-    for row in conn.execute(by_id):
-        names.by_arxiv[row.arxiv_id] = row.id
+    names.by_arxiv.update({its_id: paper for paper, its_id in conn.execute(by_id)})
     by_title = (
         sa.select(sightings.c.title_key, papers.c.id, papers.c.arxiv_id)
         .join(papers, papers.c.id == sightings.c.paper_id)
         .where(sightings.c.title_key.in_(keys))
         .distinct()
     )
-    for row in conn.execute(by_title):
-        names.by_title.setdefault(row.title_key, {})[row.id] = row.arxiv_id
+    for key, paper, its_id in conn.execute(by_title):
+        names.by_title.setdefault(key, {})[paper] = its_id
     # A replay empties a paper before it fills it again: a name alone is enough to know it by.
     emptied = sa.select(papers.c.title_key, papers.c.id, papers.c.arxiv_id).where(
         papers.c.title_key.in_(keys),
         papers.c.merged_into.is_(None),
         ~sa.exists().where(sightings.c.paper_id == papers.c.id),
     )
-    for row in conn.execute(emptied):
-        names.by_title.setdefault(row.title_key, {})[row.id] = row.arxiv_id
-    return names, provisional
+    for key, paper, its_id in conn.execute(emptied):
+        names.by_title.setdefault(key, {})[paper] = its_id
+    return names
 
 
 def _create(
-    conn: Connection, names: Names, placed: Sequence[int], provisional: Iterator[int], batch: Sequence[CleanRecord]
+    conn: Connection,
+    names: Names,
+    placed: Sequence[int],
+    batch: Sequence[CleanRecord],
 ) -> dict[int, int]:
     """Insert the new papers; returns provisional id -> id. Ids that known papers gained are stored too."""
-    new = {
-        paper: clean for paper, clean in reversed(list(zip(placed, batch, strict=True))) if paper < 0
-    }
+    new = {paper: clean for paper, clean in reversed(list(zip(placed, batch, strict=True))) if paper < 0}
     ids_of = {paper: arxiv for arxiv, paper in names.by_arxiv.items()}
-    rows = [
+    rows: list[dict[str, object]] = [
         {"arxiv_id": ids_of.get(paper), "title_key": new[paper].title_key, "authors": []}
         for paper in sorted(new, reverse=True)
     ]
@@ -244,7 +250,9 @@ def _create(
     adopted = [{"paper": p, "arxiv": a} for p, a in names.adopted.items() if p > 0]
     if adopted:
         conn.execute(
-            sa.update(papers).where(papers.c.id == sa.bindparam("paper")).values(arxiv_id=sa.bindparam("arxiv")),
+            sa.update(papers)
+            .where(papers.c.id == sa.bindparam("paper"))
+            .values(arxiv_id=sa.bindparam("arxiv")),
             adopted,
         )
     return made

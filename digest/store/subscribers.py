@@ -193,7 +193,10 @@ def give_back(conn: Connection, spans: Sequence[tuple[int, int | None, int]]) ->
         return
     conn.execute(
         sa.update(subscribers)
-        .where(subscribers.c.id == sa.bindparam("key"), subscribers.c.cursor_edition_id == sa.bindparam("planned"))
+        .where(
+            subscribers.c.id == sa.bindparam("key"),
+            subscribers.c.cursor_edition_id == sa.bindparam("planned"),
+        )
         .values(cursor_edition_id=sa.bindparam("before")),
         [{"key": key, "before": before, "planned": planned} for key, before, planned in spans],
     )

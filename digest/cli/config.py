@@ -1,0 +1,42 @@
+"""digest config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from digest.cli.app import Json, session
+from digest.cli.output import emit, plain
+from digest.store.database import parse_url
+
+
+def register(app: typer.Typer) -> None:
+    app.command("config")(run)
+
+
+def run(context: typer.Context, json: Json = False) -> None:
+    """The settings in force, from the file and the environment; passwords are never shown."""
+    settings = session(context).settings()
+    document = settings.model_dump(mode="json")
+    document["database"]["url"] = parse_url(settings.database_url).render_as_string(hide_password=True)
+    document["dumps"]["folder"] = str(settings.dump_folder)
+    emit(json, document, lambda console: _print(console, document))
+
+
+def _print(console: Console, document: dict[str, Any]) -> None:
+    top = {name: value for name, value in document.items() if not isinstance(value, dict)}
+    for section, values in {"": top, **{k: v for k, v in document.items() if isinstance(v, dict)}}.items():
+        if section:
+            console.print(f"\n\\[{section}]")
+        for name, value in values.items():
+            console.print(f"{name} = {plain(_toml(value))}")
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '""  # not set'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -1,0 +1,71 @@
+"""digest status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from digest.cli.app import EXIT_FAILED, Json, session
+from digest.cli.output import emit, errors
+from digest.store import deliveries, dumps, editions, papers, subscribers
+from digest.store.dumps import DumpStatus
+from digest.wiring import App
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(run)
+
+
+def run(context: typer.Context, json: Json = False) -> None:
+    """What stands in the store, and whether the ledger balances."""
+    wired = session(context).app(read_only=True)
+    document = _look(wired)
+    emit(json, document, lambda console: _print(console, document))
+    if document["ledger"]["balance"]:
+        errors(f"the ledger is off by {document['ledger']['balance']}: rows were added or removed behind it")
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _look(wired: App) -> dict[str, Any]:
+    with wired.database.read() as conn:
+        kept = list(dumps.every(conn))
+        newest = editions.newest(conn)
+        ledger = deliveries.balance(conn)
+        people = subscribers.counts(conn)
+        total = papers.total(conn)
+    missing = [name for name in ("base_url", "sender") if not getattr(wired.settings, name)]
+    missing += [] if wired.settings.relay.url else ["relay.url"]
+    return {
+        "dumps": {str(status): sum(d.status is status for d in kept) for status in DumpStatus},
+        "last_dump_at": max((dump.received_at for dump in kept), default=None),
+        "papers": total,
+        "edition": {"date": newest.date, "papers": newest.papers} if newest else None,
+        "subscribers": {str(state): number for state, number in people.items()},
+        "ledger": {
+            "eligible": ledger.eligible,
+            **{str(status): number for status, number in ledger.statuses.items()},
+            "balance": ledger.difference,
+        },
+        "sending": "on" if not missing else f"off: {', '.join(missing)} not set",
+    }
+
+
+def _print(console: Console, document: dict[str, Any]) -> None:
+    edition = document["edition"]
+    console.print(f"dumps        {_counts(document['dumps'])}; last {document['last_dump_at'] or 'never'}")
+    console.print(f"papers       {document['papers']:,}")
+    console.print(
+        f"edition      {edition['date']}, {edition['papers']} papers" if edition else "edition      none yet"
+    )
+    console.print(f"subscribers  {_counts(document['subscribers'])}")
+    console.print(f"ledger       {_counts(document['ledger'])}")
+    console.print(f"sending      {document['sending']}")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return (
+        ", ".join(f"{number:,} {name}" for name, number in counts.items() if number or name == "balance")
+        or "none"
+    )

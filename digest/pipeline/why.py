@@ -1,0 +1,145 @@
+"""Why a reader got what they got: the funnel of one date, and the stage at which one paper left it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from sqlalchemy.engine import Connection
+
+from digest.deliver.delivery import Skip, Status
+from digest.pipeline.shelf import Shelf
+from digest.rank.selection import Pick, Placement, Stage
+from digest.rank.topics import Taxonomy
+from digest.store import deliveries, editions, papers, subscribers
+from digest.store.database import Database
+from digest.store.deliveries import Entry
+from digest.store.papers import Paper
+from digest.store.subscribers import Standing
+from digest.subscribers.due import local_date
+from digest.subscribers.subscriber import Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Funnel:
+    """One reader's date, step by step; each count is what was left at that step."""
+
+    date: dt.date
+    outcome: str  #: the delivery's status, or why there is none
+    reason: str | None
+    reply: str | None  #: the relay's last words
+    fetched: int  #: rows in the dumps behind these editions
+    new: int  #: papers in these editions
+    matched: int
+    already_sent: int  #: of those matched
+    below_bar: int  #: of those matched
+    mailed: int
+    placements: tuple[Placement, ...]
+
+
+def why(
+    database: Database,
+    taxonomy: Taxonomy,
+    subscriber: Subscriber,
+    *,
+    now: dt.datetime,
+    on: dt.date | None = None,
+) -> Funnel:
+    """Explain one date of a reader; today by their own calendar if `on` is None.
+
+    What was mailed is told as it was frozen; the rest by the choices that the reader has now.
+    """
+    date = on or local_date(now, subscriber.schedule.zone)
+    with database.read() as conn:
+        found = deliveries.of(conn, subscriber.id, local_date=date)
+        entry = found[0] if found else None
+        standing = subscribers.standing(conn, subscriber.id)
+        shelf = Shelf(conn, taxonomy, now=now, since=date - dt.timedelta(days=9))
+        span = _span(shelf, standing, entry, date)
+        placements = _placements(shelf, span, subscriber, entry)
+        outcome, reason = _outcome(entry, standing, date, span)
+        return _funnel(conn, date, span, placements, outcome, reason, entry)
+
+
+def stage_of(database: Database, funnel: Funnel, paper_id: int) -> tuple[Paper | None, str]:
+    """The paper, and where it left the way: a stage of the funnel, or what kept it out of these editions."""
+    with database.read() as conn:
+        paper = papers.get(conn, paper_id)
+        held = editions.holding(conn, [paper_id, paper.id] if paper else [paper_id])
+        dates = {edition.id: edition.date for edition in editions.every(conn)}
+    for placement in funnel.placements:
+        if placement.paper.paper_id in (paper_id, paper.id if paper else None):
+            return paper, str(placement.stage)
+    if paper is None:
+        return None, "unknown"
+    if held:
+        return paper, f"in the edition of {dates[max(held.values())]}"
+    return paper, "background" if paper.background else "not published yet"
+
+
+def _span(shelf: Shelf, standing: Standing, entry: Entry | None, date: dt.date) -> tuple[int, ...]:
+    if entry is None or entry.edition_id is None:
+        # Nothing was planned, or nothing could be: look at what stood there on that date.
+        return shelf.upto(date)
+    return shelf.between(
+        standing.subscriber.schedule.frequency, entry.cursor_edition_id, entry.edition_id, date
+    )
+
+
+def _placements(
+    shelf: Shelf, span: tuple[int, ...], subscriber: Subscriber, entry: Entry | None
+) -> tuple[Placement, ...]:
+    if not span:
+        return ()
+    frozen = {} if entry is None else {(pick.edition_id, pick.paper_id): pick for pick in entry.picks}
+    mailed = shelf.mailed(span, [subscriber.id])[0] - {paper_id for _edition, paper_id in frozen}
+    placed = shelf.ranker(span).place(subscriber.profile, mailed=mailed)
+    return tuple(_as_frozen(placement, frozen, planned=entry is not None) for placement in placed)
+
+
+def _as_frozen(placement: Placement, frozen: dict[tuple[int, int], Pick], *, planned: bool) -> Placement:
+    pick = frozen.get((placement.paper.edition_id, placement.paper.paper_id))
+    if pick is not None:
+        return replace(placement, stage=Stage.MAILED, score=pick.score, reasons=pick.reasons)
+    if planned and placement.stage is Stage.MAILED:  # only the choices of today would bring it in
+        return replace(placement, stage=Stage.BELOW_BAR)
+    return placement
+
+
+def _outcome(
+    entry: Entry | None, standing: Standing, date: dt.date, span: tuple[int, ...]
+) -> tuple[str, str | None]:
+    if entry is not None:
+        return str(entry.status), entry.reason
+    if standing.waits_for == date:
+        return "waiting", standing.waits_reason
+    if not span:
+        return "nothing planned", str(Skip.NOTHING_NEW)
+    return "nothing planned", str(standing.subscriber.state)
+
+
+def _funnel(
+    conn: Connection,
+    date: dt.date,
+    span: tuple[int, ...],
+    placements: tuple[Placement, ...],
+    outcome: str,
+    reason: str | None,
+    entry: Entry | None,
+) -> Funnel:
+    stages = Counter(placement.stage for placement in placements)
+    mailed = stages[Stage.MAILED] if entry is not None and entry.status is not Status.SKIPPED else 0
+    return Funnel(
+        date=date,
+        outcome=outcome,
+        reason=reason,
+        reply=entry.reply if entry else None,
+        fetched=editions.fetched(conn, span),
+        new=len(placements),
+        matched=stages[Stage.ALREADY_SENT] + stages[Stage.BELOW_BAR] + stages[Stage.MAILED],
+        already_sent=stages[Stage.ALREADY_SENT],
+        below_bar=stages[Stage.BELOW_BAR],
+        mailed=mailed,
+        placements=placements,
+    )

@@ -1,0 +1,208 @@
+"""Settings -> App: the only place that builds things."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from digest.compose.composer import Composer
+from digest.compose.headers import message_id
+from digest.compose.links import DeadLinks, Links, MailLinks
+from digest.compose.sender import Sender
+from digest.compose.templates import Templates
+from digest.deliver.delivery import Kind
+from digest.deliver.policy import RetryPolicy
+from digest.errors import SettingsError, TaxonomyError
+from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
+from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
+from digest.pipeline.plan import PlanReport, Stamp, plan
+from digest.pipeline.ports import Relay
+from digest.pipeline.publish import PublishPolicy, publish
+from digest.rank.topics import Taxonomy, parse
+from digest.relay.folder import FolderRelay
+from digest.relay.smtp import SmtpRelay
+from digest.relay.url import Scheme, parse_url
+from digest.relay.wire import Deadlines
+from digest.settings import Settings, packaged
+from digest.signup import Signup
+from digest.sources.dump import Opened
+from digest.store import facts, migrate
+from digest.store.database import Database
+from digest.store.editions import Edition
+
+#: Names of the keys that a database keeps for its own mail.
+_LINK_KEY, _MESSAGE_KEY = "links", "message-ids"
+#: Stands for addresses and URLs in a dry run before they are set; nothing is mailed with them.
+_UNSET_URL, _UNSET_SENDER = "https://digest.invalid", "digest@digest.invalid"
+
+
+def utc_now() -> dt.datetime:
+    """The clock of every command and process; tests bring their own."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything that a command or process needs, built when first asked for."""
+
+    settings: Settings
+    read_only: bool = False
+    clock: Callable[[], dt.datetime] = field(default=utc_now)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, at the schema of this program; made where there is none, unless read-only."""
+        database = Database(self.settings.database_url, read_only=self.read_only)
+        if self.read_only:
+            self._check_exists(database)
+            migrate.check(database)
+            return database
+        if database.is_sqlite:
+            Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        migrate.ready(database)
+        return database
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        path = self.settings.mail.topics or packaged("config") / "topics.toml"
+        try:
+            return parse(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"mail.topics: cannot read {path}: {error}") from error
+        except TaxonomyError as error:
+            raise TaxonomyError(f"{path}: {error}") from error
+
+    @cached_property
+    def topic_ids(self) -> frozenset[str]:
+        return frozenset(topic.id for topic in self.taxonomy.topics)
+
+    @cached_property
+    def templates(self) -> Templates:
+        return Templates.load(self.settings.mail.templates or packaged("templates") / "email")
+
+    @cached_property
+    def sender(self) -> Sender:
+        address = self.settings.sender_address or _UNSET_SENDER
+        return Sender(
+            name=self.settings.sender_name,
+            address=address,
+            list_id=f"digest.{address.rpartition('@')[2].lower()}",
+            product=self.settings.mail.name,
+            postal_address=self.settings.mail.postal_address,
+            zone=self.settings.zone,
+        )
+
+    @cached_property
+    def stamp(self) -> Stamp:
+        key = self._key(_MESSAGE_KEY)
+        domain = self.sender.domain
+
+        def identify(kind: Kind, day: dt.date, subscriber_id: int) -> str:
+            return message_id(kind=kind, local_date=day, subscriber_id=subscriber_id, key=key, domain=domain)
+
+        return Stamp(message_id=identify, template=self.templates.version)
+
+    @cached_property
+    def composer(self) -> Composer:
+        return Composer(self.templates, self.links, self.sender)
+
+    @cached_property
+    def links(self) -> MailLinks:
+        """Signed links; dead ones where nothing may be sent."""
+        base_url = self.settings.base_url or _UNSET_URL
+        return DeadLinks(base_url) if self.read_only else Links(base_url, [self._key(_LINK_KEY)])
+
+    @cached_property
+    def signup(self) -> Signup:
+        return Signup(database=self.database, stamp=self.stamp)
+
+    @cached_property
+    def publish_policy(self) -> PublishPolicy:
+        edition = self.settings.edition
+        return PublishPolicy(zone=self.settings.tzinfo, hour=edition.hour, search_url=edition.search_url)
+
+    @cached_property
+    def relay(self) -> Relay:
+        """Where mail goes.
+
+        Raises:
+            SettingsError: Sending is off: the relay, the sender or the base URL is not set.
+        """
+        settings = self.settings
+        for name in ("base_url", "sender"):
+            if not getattr(settings, name):
+                raise SettingsError(f"{name} is not set: sending is off until it is")
+        if not settings.relay.url:
+            raise SettingsError("relay.url is not set: sending is off until it is")
+        url = parse_url(settings.relay.url)
+        if url.scheme is Scheme.FOLDER:
+            assert url.path is not None
+            return FolderRelay(url.path)
+        step_s, dot_s = settings.relay.step_timeout_s, settings.relay.dot_timeout_s
+        return SmtpRelay(
+            url,
+            password=settings.relay_password,
+            ca_file=settings.relay.ca_file,
+            hello=settings.relay.hello,
+            deadlines=Deadlines(step_s=step_s, dot_s=dot_s, message_s=step_s + dot_s),
+            recycle_after=settings.relay.messages_per_connection,
+        )
+
+    @property
+    def deliver_policy(self) -> DeliverPolicy:
+        retry = RetryPolicy(
+            first=dt.timedelta(seconds=self.settings.delivery.first_retry_s),
+            ambiguous=self.settings.delivery.ambiguous,
+        )
+        policy = DeliverPolicy(connections=self.settings.relay.connections, retry=retry)
+        hand_over_s = self.settings.relay.step_timeout_s + self.settings.relay.dot_timeout_s
+        return replace(policy, lease=replace(policy.lease, hand_over=dt.timedelta(seconds=hand_over_s)))
+
+    # -- the four steps, with everything they need filled in ---------------------------------------
+
+    def ingest(self, found: Sequence[Opened], options: IngestOptions) -> list[DumpReport]:
+        return list(ingest(self.database, found, now=self.clock(), options=options))
+
+    def publish(self, *, early: bool = False) -> Edition | None:
+        return publish(self.database, self.publish_policy, now=self.clock(), early=early)
+
+    def plan(self, only: Sequence[int] | None = None) -> PlanReport:
+        return plan(self.database, self.taxonomy, self.stamp, now=self.clock(), only=only)
+
+    def deliver(
+        self,
+        *,
+        only: Collection[int] | None = None,
+        limit: int | None = None,
+        stop: threading.Event | None = None,
+    ) -> DeliverReport:
+        return deliver(
+            self.database,
+            self.relay,
+            self.composer.message,
+            self.deliver_policy,
+            clock=self.clock,
+            claims=self.settings.data_dir / "claims",
+            only=only,
+            limit=limit,
+            stop=stop,
+        )
+
+    def _key(self, name: str) -> bytes:
+        """A key of this database; one of zeros where it has none yet and nothing may be written."""
+        if not self.read_only:
+            with self.database.write() as conn:
+                return facts.key(conn, name)
+        with self.database.read() as conn:
+            stored = facts.get(conn, name)
+        return bytes.fromhex(stored) if stored else bytes(32)
+
+    def _check_exists(self, database: Database) -> None:
+        if database.is_sqlite and not Path(str(database.url.database)).is_file():
+            raise SettingsError(
+                f"there is no database at {database.url.database} yet: run `digest ingest` first"
+            )
