@@ -48,13 +48,12 @@ def shorten(text: str, limit: int) -> str:
     """
     if len(text) <= limit:
         return text
-    room = text[: limit - 2]
     ends = [match.end() for match in _SENTENCE_END.finditer(text[: limit - 1])]
     if ends and ends[-1] >= limit * 3 // 5:
         return f"{text[: ends[-1]]}\u00a0…"
-    word, _, _ = room.rpartition(" ")
+    word, _, _ = text[:limit].rpartition(" ")
     # A "word" longer than two fifths of the room is no word: it is cut where the room ends.
-    kept = word if len(word) >= limit * 3 // 5 else room
+    kept = word if len(word) >= limit * 3 // 5 else text[: limit - 1]
     return f"{kept.rstrip(' ,;:-–—(')}…"
 
 

@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"<!--.*?-->|<[a-zA-Z/!][^<>]*>", re.DOTALL)
 _PAGE = re.compile(r"<html\b.*</html>", re.DOTALL)
 #: In `style` and `title` a comment would be text.
 _RAW = re.compile(r"(?s)<(style|title)\b.*?</\1>")
-_STYLE = re.compile(r"""(?<=\sstyle=)(["']).*?\1""")
+_STYLE = re.compile(r"""(?<=\sstyle=)(["'])(.*?)\1""")
 
 
 def inlined(source: str) -> str:
@@ -73,5 +73,10 @@ def _between_tags_as_comments(page: str, tags: list[str]) -> str:
 
 def _slim(page: str) -> str:
     """Without indents, and without the blanks that premailer puts in each `style`: every paper has them."""
-    tight = _STYLE.sub(lambda style: re.sub(r"([;:,])\s+", r"\1", style[0]), page)
-    return re.sub(r"\n\s+", "\n", tight)
+    return re.sub(r"\n\s+", "\n", _STYLE.sub(_tight, page))
+
+
+def _tight(style: re.Match[str]) -> str:
+    declarations = re.sub(r"([;:,])\s+", r"\1", style[2])
+    # cssutils writes names of fonts in double quotes, and so lxml the attribute in single ones.
+    return '"{}"'.format(declarations.replace('"', "'"))

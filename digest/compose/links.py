@@ -132,22 +132,22 @@ class DeadLinks:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
 
-    def leave(self, subscriber_id: int) -> str:  # noqa: ARG002 - the shape of `MailLinks`
+    def leave(self, subscriber_id: int) -> str:
         return f"{self.base_url}/u/dry-run"
 
-    def leave_token(self, subscriber_id: int) -> str:  # noqa: ARG002 - the shape of `MailLinks`
+    def leave_token(self, subscriber_id: int) -> str:
         return "dry-run"
 
-    def preferences(self, subscriber_id: int, epoch: int) -> str:  # noqa: ARG002 - the shape of `MailLinks`
+    def preferences(self, subscriber_id: int, epoch: int) -> str:
         return f"{self.base_url}/p/dry-run"
 
-    def confirm(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:  # noqa: ARG002 - as above
+    def confirm(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
         return f"{self.base_url}/c/dry-run"
 
     def edition(self, date: dt.date) -> str:
         return f"{self.base_url}/editions/{date.isoformat()}"
 
-    def return_path(self, delivery_id: int, domain: str) -> str:  # noqa: ARG002 - the shape of `MailLinks`
+    def return_path(self, delivery_id: int, domain: str) -> str:
         return f"bounce+dry-run@{domain}"
 
 

@@ -12,15 +12,15 @@ from digest.compose.message import Message
 
 
 def text_part(message: Message) -> str:
-    """The text part, decoded: what a reader without HTML sees."""
+    """The text part, decoded, lines ending in LF: what a reader without HTML sees."""
     return _part(message, 0)
 
 
 def html_part(message: Message) -> str:
-    """The HTML part, decoded: what a browser opens."""
+    """The HTML part, decoded, lines ending in LF: what a browser opens."""
     return _part(message, 1)
 
 
 def _part(message: Message, index: int) -> str:
     parts = list(message_from_bytes(message.data, policy=SMTP).iter_parts())
-    return str(parts[index].get_content())
+    return str(parts[index].get_content()).replace("\r\n", "\n")

@@ -56,6 +56,8 @@ class Templates:
         """
         sources = _sources(folder)
         written = _environment(sources, folder)
+        for name in sources:
+            _compiled(written, name)
         for mail, sample in SAMPLES.items():
             for file in _FILES:
                 _check(written, f"{mail}/{file}", sample)
@@ -162,7 +164,13 @@ def _inlined(name: str, sources: Mapping[str, str]) -> str:
 
 def _expanded(source: str, sources: Mapping[str, str]) -> str:
     """The source with its partials put in, and theirs: premailer needs the whole page."""
-    return _INCLUDE.sub(lambda tag: _expanded(sources[tag[1]], sources), source)
+
+    def partial(tag: re.Match[str]) -> str:
+        if tag[1] not in sources:
+            raise ValueError(f"there is no {tag[1]!r}")
+        return _expanded(sources[tag[1]], sources)
+
+    return _INCLUDE.sub(partial, source)
 
 
 def _mail(environment: Environment, mail: str) -> Mail:
@@ -176,8 +184,10 @@ def _version(sources: Mapping[str, str]) -> str:
 
 
 def _located(error: Exception) -> TemplateError:
-    """The error with the place in the template where it arose: Jinja writes it into the traceback."""
-    if isinstance(error, TemplateNotFound):
-        return TemplateError(f"there is no partial {error.name!r}")
-    places = [frame for frame in traceback.extract_tb(error.__traceback__) if "/templates/" in frame.filename]
-    return TemplateError(f"{places[-1].filename}, line {places[-1].lineno}: {error}")
+    """The error with the place in a template where it arose: Jinja writes it into the traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [
+        f"{frame.filename}, line {frame.lineno}" for frame in frames if not frame.filename.endswith(".py")
+    ]
+    what = f"there is no {error.name!r}" if isinstance(error, TemplateNotFound) else str(error)
+    return TemplateError(": ".join([*places[-1:], what]))

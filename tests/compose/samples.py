@@ -82,8 +82,8 @@ _WRITTEN = (
     ),
     (
         (
-            "多言語 Retrieval: Why Ranking in One Language Is Not Ranking in Another — a Study of 31 Languages,"
-            " Nine Indexes and the Queries People Really Ask"
+            "多言語 Retrieval: Why Ranking in One Language Is Not Ranking in Another — a Study of 31"
+            " Languages, Nine Indexes and the Queries People Really Ask"
         ),
         (
             "Dense retrievers are compared on translated benchmarks, and people do not ask translated"

@@ -1,0 +1,363 @@
+"""Mails as readers get them: both parts alike, the same bytes each time, under the budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import os
+from pathlib import Path
+
+import pytest
+
+from digest.compose.composer import Composer
+from digest.compose.links import DeadLinks, Links
+from digest.compose.preview import html_part, text_part
+from digest.compose.templates import Templates
+from digest.deliver.delivery import Kind
+from digest.errors import AddressError, DigestError, SettingsError
+from tests.compose.samples import (
+    DAY,
+    FIVE,
+    KEY,
+    LINKS,
+    PAPERS,
+    SENDER,
+    TEMPLATES,
+    TOPIC,
+    TRENDING,
+    by_key,
+    composer,
+    delivery,
+    paper,
+    picks,
+)
+from tests.wire import Wire, assert_wire
+
+GOLDEN = Path(__file__).parent / "golden"
+MAILS = {
+    "digest": FIVE,
+    "confirm": delivery(kind=Kind.CONFIRM, epoch=0),
+    "goodbye": delivery(kind=Kind.GOODBYE),
+}
+
+
+def read(wire: Wire) -> dict[str, str]:
+    """The two parts by name, blanks collapsed."""
+    return {"text": " ".join(wire.text.split()), "html": " ".join(wire.html.split())}
+
+
+@pytest.mark.parametrize("name", MAILS)
+def test_golden(name: str) -> None:
+    """The mails are those that a person has opened and found good.
+
+    `DIGEST_REWRITE_GOLDEN=1` writes them anew; look at them before they are committed.
+    """
+    message = composer().message(MAILS[name], by_key(PAPERS))
+    eml, page = GOLDEN / f"{name}.eml", GOLDEN / f"{name}.html"
+    if os.environ.get("DIGEST_REWRITE_GOLDEN"):
+        eml.write_bytes(message.data)
+        page.write_text(html_part(message), encoding="utf-8", newline="\n")
+    assert message.data == eml.read_bytes()
+    assert html_part(message) == page.read_text(encoding="utf-8")
+
+
+def test_wire() -> None:
+    """A digest keeps every rule of the wire, and its headers say what they should."""
+    message = composer().digest(FIVE, by_key(PAPERS))
+    wire = assert_wire(message.data)
+    assert wire.headers["from"] == "Digest of the Example Lab <digest@example.org>"
+    assert wire.headers["to"] == message.recipient == FIVE.recipient
+    assert wire.headers["subject"].startswith("5 papers for you: Looking Twice: Vision Transformers")
+    assert wire.headers["message-id"] == FIVE.message_id
+    assert dt.datetime.strptime(wire.headers["date"], "%a, %d %b %Y %H:%M:%S %z") == FIVE.planned_at
+    assert wire.headers["list-id"] == "Digest <digest.example.org>"
+    assert wire.leave_url == LINKS.leave(FIVE.subscriber_id)
+    assert f"<mailto:digest@example.org?subject=leave%20{LINKS.leave_token(4711)}>".encode() in message.data
+    assert message.sender == LINKS.return_path(FIVE.id, "example.org")
+
+
+@pytest.mark.parametrize("kind", [Kind.CONFIRM, Kind.GOODBYE])
+def test_wire_of_others(kind: Kind) -> None:
+    """Confirm and goodbye are no list mail, and keep the other rules."""
+    message = composer().message(delivery(kind=kind), {})
+    wire = assert_wire(message.data, bulk=False)
+    for part in read(wire).values():
+        assert "You get this mail because grace.reader@example.org" in part
+        assert "1 Example Street, 12345 Sampletown" in part
+    assert message.sender == LINKS.return_path(99, "example.org")
+
+
+def test_confirm() -> None:
+    """The confirm mail has the link of the moment it was planned, and says how long it works."""
+    url = LINKS.confirm(4711, 3, FIVE.planned_at)
+    wire = assert_wire(composer(confirm_days=1).confirm(delivery(kind=Kind.CONFIRM)).data, bulk=False)
+    assert url in wire.links
+    assert url in wire.text.splitlines()
+    for part in read(wire).values():
+        assert "The link works for 1 day." in part
+
+
+def test_parts_alike() -> None:
+    """Both parts hold the same papers in the same order, with the same reasons and links."""
+    wire = assert_wire(composer().digest(FIVE, by_key(PAPERS)).data)
+    parts = read(wire)
+    parts["html"] = parts["html"].partition("<h1")[2].replace("<b ", "<b>").replace("&amp;", "&")
+    for part in parts.values():
+        places = [part.index(one.title) for one in PAPERS]
+        assert places == sorted(places)
+    in_text = [word for line in wire.text.splitlines() for word in line.split() if "://" in word]
+    assert set(wire.links) == set(in_text)
+    assert all(paper.url in in_text for paper in PAPERS if paper.url)
+    assert all(paper.code_url in in_text for paper in PAPERS if paper.code_url)
+
+
+def test_both_say() -> None:
+    """Both parts say why, where to choose, pause and leave, from whom, of what day."""
+    wire = assert_wire(composer().digest(FIVE, by_key(PAPERS)).data)
+    preferences = LINKS.preferences(4711, 3)
+    for part in read(wire).values():
+        for said in (
+            "5 papers for you",
+            "Friday, 20 November 2026",
+            "Mira Okonkwo, Tomás Rivera-Lindqvist, Ada Lovelace and 3 more",
+            "Ingrid Solheim, Kofi Mensah",
+            ": transformer, ViT",
+            "“robots that fold laundry”",
+            "Trending today",
+            "12 more matched your choices: ",
+            "see them on the web",
+            LINKS.edition(DAY),
+            "You get this mail because grace.reader@example.org subscribed at",
+            preferences,
+            f"{preferences}#pause",
+            LINKS.leave(4711),
+            "Example Lab",
+            "1 Example Street, 12345 Sampletown",
+            "Edition of 20 November 2026 (Europe/Berlin)",
+        ):
+            assert said in part, said
+
+
+def test_text_columns() -> None:
+    """The text part has 72 columns, and a URL is never broken."""
+    long = "https://papers.example.org/" + "a" * 200
+    shown = [*PAPERS, paper(6, "A title of words " * 9, "An abstract of words. " * 9, url=long)]
+    wire = assert_wire(composer().digest(delivery(picks(shown)), by_key(shown)).data)
+    for line in wire.text.splitlines():
+        assert len(line) <= 72 or "://" in line
+    assert f"Paper: {long}" in wire.text.splitlines()
+
+
+def test_singular() -> None:
+    """One paper is a paper, one leftover is it."""
+    one = delivery(picks(PAPERS[:1]), leftover=1)
+    wire = assert_wire(composer().digest(one, by_key(PAPERS)).data)
+    assert wire.headers["subject"].startswith("1 paper for you: Looking Twice")
+    for part in read(wire).values():
+        assert "1 paper for you" in part
+        assert "see it on the web" in part
+
+
+def test_bare_paper() -> None:
+    """What is not known of a paper leaves no trace: no link, no line of authors, no leftovers."""
+    bare = paper(1, "\u200b", authors=("", "\u202e"))
+    wire = assert_wire(composer().digest(delivery(picks([bare])), by_key([bare])).data)
+    assert wire.headers["subject"] == "1 paper for you: Untitled"
+    assert "Paper" not in wire.text
+    assert "on the web" not in wire.text
+    assert 'class="by"' not in wire.html
+    assert 'class="go"' not in wire.html
+    assert len(wire.links) == 4
+    assert "\r\n\r\n\r\n" not in wire.text
+
+
+def test_preheader() -> None:
+    """A mailbox previews the papers that the subject does not name, or the only one."""
+    five = html_part(composer().digest(FIVE, by_key(PAPERS)))
+    hidden = five.partition('class="hidden"')[2].partition("</div>")[0]
+    assert "FoldNet: One Robot" in hidden
+    assert "Diffusion Without the Wait" in hidden
+    assert "A Note on Sorting" in hidden
+    assert "Looking Twice" not in hidden
+    one = html_part(composer().digest(delivery(picks(PAPERS[:1])), by_key(PAPERS)))
+    assert "Looking Twice" in one.partition('class="hidden"')[2].partition("</div>")[0]
+
+
+def test_newest_edition() -> None:
+    """A weekly digest is of the newest edition in it, whatever the order."""
+    old = paper(9, "Old", edition_id=3, edition_date=dt.date(2026, 11, 16))
+    weekly = delivery(picks([PAPERS[0], old]), leftover=2)
+    assert LINKS.edition(DAY) in text_part(composer().digest(weekly, by_key([*PAPERS, old])))
+
+
+def test_deterministic() -> None:
+    """The same delivery gives the same bytes, from a cold and a warm composer."""
+    warm = composer()
+    first = warm.digest(FIVE, by_key(PAPERS))
+    assert warm.digest(FIVE, by_key(reversed(PAPERS))) == first
+    assert composer().digest(FIVE, by_key(PAPERS)) == first
+    later = dataclasses.replace(
+        FIVE, attempts=3, body_hash="x", expires_at=FIVE.expires_at + dt.timedelta(days=1)
+    )
+    assert warm.digest(later, by_key(PAPERS)) == first
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipient": "other@example.org"},
+        {"subscriber_id": 1},
+        {"epoch": 4},
+        {"leftover": 13},
+        {"local_date": DAY + dt.timedelta(days=1)},
+        {"message_id": "<other@example.org>"},
+    ],
+)
+def test_readers_apart(change: dict[str, object]) -> None:
+    """One composer gives each reader their own mail: nothing of one stays for the next."""
+    shared = composer()
+    shared.digest(FIVE, by_key(PAPERS))
+    other = dataclasses.replace(FIVE, **change)  # type: ignore[arg-type] # a table of changes has no types
+    message = shared.digest(other, by_key(PAPERS))
+    assert message == composer().digest(other, by_key(PAPERS))
+    assert message != shared.digest(FIVE, by_key(PAPERS))
+    if "recipient" in change:
+        assert b"grace.reader" not in message.data
+
+
+def test_revision() -> None:
+    """A revised paper is another piece, and so is the same paper in another edition."""
+    shared = composer()
+    for changed in ({"revision_id": 11}, {"edition_id": 8}):
+        shared.digest(delivery(picks(PAPERS[:1])), by_key(PAPERS))
+        revised = dataclasses.replace(PAPERS[0], title="Revised", **changed)  # type: ignore[arg-type] # a table
+        assert "Revised" in text_part(shared.digest(delivery(picks([revised])), by_key([revised])))
+
+
+def huge(count: int) -> dict[str, object]:
+    """Papers that take more room than any real ones."""
+    papers = [
+        paper(
+            number,
+            f"Paper {number} " + "& title " * 40,
+            "'Quoted' & <escaped> words. " * 60,
+            authors=("A very long name " * 10,) * 9,
+            url="https://papers.example.org/" + "a" * 400,
+            code_url="https://code.example.org/" + "b" * 400,
+        )
+        for number in range(1, count + 1)
+    ]
+    return {"papers": by_key(papers), "picks": picks(papers, [(TOPIC, TOPIC, TRENDING)] * count)}
+
+
+def test_budget() -> None:
+    """Sixty huge papers are shortened to what Gmail shows whole; the rest is counted, the footer stays."""
+    given = huge(60)
+    crowded = delivery(given["picks"], leftover=5)  # type: ignore[arg-type] # built above
+    composed = composer()
+    wire = assert_wire(composed.digest(crowded, given["papers"]).data)  # type: ignore[arg-type] # as above
+    summary = composed.summary(crowded, given["papers"])  # type: ignore[arg-type] # as above
+    assert 0 < summary.shown < 60
+    assert summary.left_out == 60 - summary.shown
+    assert 85_000 < summary.html_bytes <= 100_000
+    assert summary.html_bytes == len(wire.html.replace("\r\n", "\n").encode())
+    assert summary.warnings == (f"shortened to {summary.shown} papers to stay under 100 KB",)
+    assert wire.headers["subject"].startswith(f"{summary.shown} papers for you: Paper 1 ")
+    for part in read(wire).values():
+        assert f"{65 - summary.shown} more matched your choices" in part
+        assert f"Paper {summary.shown} " in part
+        assert f"Paper {summary.shown + 1} " not in part
+        assert LINKS.leave(4711) in part
+
+
+def test_budget_of_ordinary_mail() -> None:
+    """Ten papers are far below it, and nothing is said."""
+    summary = composer().summary(FIVE, by_key(PAPERS))
+    message = composer().digest(FIVE, by_key(PAPERS))
+    assert summary.shown == 5
+    assert summary.left_out == 0
+    assert summary.warnings == ()
+    assert summary.size_bytes == len(message.data)
+    assert summary.html_bytes < 15_000
+
+
+def test_budget_shows_one() -> None:
+    """However small the budget, one paper is shown."""
+    assert composer(html_budget_bytes=1).summary(FIVE, by_key(PAPERS)).shown == 1
+
+
+def test_abstract_chars() -> None:
+    """The benchmark's knob shows whole abstracts; the usual mail cuts them."""
+    long = paper(1, "T", "A sentence of words. " * 100)
+    one = delivery(picks([long]))
+    assert len(text_part(composer().digest(one, by_key([long])))) < 1_400
+    assert text_part(composer(abstract_chars=3_000).digest(one, by_key([long]))).count("sentence") == 100
+
+
+def test_memory() -> None:
+    """What a composer keeps grows with papers, not with readers."""
+    composed = composer()
+    for reader in range(200):
+        composed.digest(
+            dataclasses.replace(FIVE, subscriber_id=reader, recipient=f"r{reader}@example.org"),
+            by_key(PAPERS),
+        )
+    assert len(composed._papers) == 5
+    assert len(composed._reasons) == 5
+    assert len(composed._frames) == 2  # the longest, made to measure, and this one
+    assert len(composed._subjects) == 1
+
+
+def test_missing_paper() -> None:
+    """A pick without its paper stops this mail, and says which."""
+    with pytest.raises(DigestError, match="delivery 99: edition 7 has no paper 2"):
+        composer().digest(FIVE, by_key(PAPERS[:1]))
+
+
+def test_no_picks() -> None:
+    """A digest of nothing is not composed."""
+    with pytest.raises(DigestError, match="delivery 99 has no picks"):
+        composer().digest(delivery(), {})
+
+
+@pytest.mark.parametrize("address", ["", "a@b\r\nBcc: c@d.example", "grüße@example.org"])
+def test_bad_recipient(address: str) -> None:
+    """A recipient that would break the To header is refused, whatever the ledger holds."""
+    with pytest.raises(AddressError):
+        composer().digest(dataclasses.replace(FIVE, recipient=address), by_key(PAPERS))
+
+
+@pytest.mark.parametrize(
+    "message_id", ["", "x@y", "<x@y", "<x@y>\r\nBcc: z", "<a b@c>", "<é@c>", f"<{'x' * 501}>"]
+)
+def test_bad_message_id(message_id: str) -> None:
+    """So is a Message-ID that is none."""
+    with pytest.raises(DigestError, match="no Message-ID"):
+        composer().digest(dataclasses.replace(FIVE, message_id=message_id), by_key(PAPERS))
+
+
+@pytest.mark.parametrize(
+    "base_url", ["", "digest.example.org", "javascript:x", "https://a b", "https://a/" + "x" * 200]
+)
+def test_bad_base_url(base_url: str) -> None:
+    """A base URL that would break List-Unsubscribe stops the start."""
+    with pytest.raises(SettingsError, match="base URL"):
+        Composer(Templates.load(TEMPLATES), Links(base_url, [KEY]), SENDER)
+
+
+@pytest.mark.parametrize("chars", [79, 10_001])
+def test_bad_abstract_chars(chars: int) -> None:
+    """Abstracts are neither too short to cut nor too long for one to fit."""
+    with pytest.raises(SettingsError, match="80 to 10,000"):
+        composer(abstract_chars=chars)
+
+
+def test_dry_run() -> None:
+    """A mail with dead links has the form of a live one, and no token."""
+    message = Composer(Templates.load(TEMPLATES), DeadLinks(LINKS.base_url), SENDER).digest(
+        FIVE, by_key(PAPERS)
+    )
+    wire = assert_wire(message.data)
+    assert wire.leave_url == "https://digest.example.org/u/dry-run"
+    for token in (LINKS.leave_token(4711), "4711.3."):
+        assert token.encode() not in message.data
