@@ -6,7 +6,13 @@ import re
 
 import pytest
 
-from digest.rank.phrases import Hit, Matcher, Phrase, Section, Text, Word, is_acronym
+from digest.rank.phrases import Hit, Matcher, Phrase, Section, Text, Word, _word, is_acronym
+
+
+@pytest.fixture(autouse=True)
+def _no_memory() -> None:
+    """Forget the words of earlier tests, so that each test folds its own."""
+    _word.cache_clear()
 
 
 def meets(phrase: str, text: str) -> bool:
@@ -187,6 +193,11 @@ def test_parts(one: str, other: str, same: bool) -> None:
     """Phrases have equal parts where they meet the same texts."""
     assert (Phrase.of(one).parts == Phrase.of(other).parts) is same
     assert Phrase.of(one).text == one
+
+
+def test_kinds() -> None:
+    """A part says how it meets: by stem, by spelling, or by its beginning."""
+    assert [part.kind.name for part in Phrase.of("an LLM label*").parts] == ["PLAIN", "ACRONYM", "PREFIX"]
 
 
 def hit(key: str, phrase: str, written: str, title: int, abstract: int) -> Hit[str]:

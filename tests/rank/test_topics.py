@@ -217,6 +217,7 @@ def test_coverage(garden: Taxonomy) -> None:
         per_topic={"roses": 3, "herbs": 2, "frames": 0},
         empty=("frames",),
     )
+    assert coverage(garden, papers[:1]).mean == 1.0
     assert list(coverage(garden, papers).per_topic) == ["roses", "herbs", "frames"]
 
 
