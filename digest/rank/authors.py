@@ -69,12 +69,15 @@ def same(wanted: Name, author: Name) -> bool:
     that starts so; thus "A. Lovelace" may be "Ada King Lovelace". A wanted surname alone means anyone of
     that name; an author without given names is met by that only.
     """
+    if not wanted.words or not author.words:
+        return False
     own, other = _surname_words(wanted, author), _surname_words(author, wanted)
     surname = author.words[-other:]
-    if wanted.words == surname:
-        return bool(surname)
+    if wanted.words == surname and not wanted.sure:
+        return True
     names, others = wanted.words[:-own], author.words[:-other]
-    return wanted.words[-own:] == surname and bool(others) and all(map(_agree, names, others))
+    met = wanted.words[-own:] == surname and all(map(_agree, names, others))
+    return met and (bool(others) or not names)
 
 
 def _surname_words(name: Name, other: Name) -> int:

@@ -32,6 +32,7 @@ def meets(interest: str, *papers: tuple[str, str]) -> dict[int, tuple[float, tup
             ("Efficient", "Attention", "Long", "Documents"),
         ),
         ("Attention, attention; attentions!", "Attention", "", 1.0, ("Attention",)),
+        ("Attention attentions sand", "Attention", "Sand", 0.8, ("Attention", "Sand")),
         ("papers about the use of attention", "Attention", "", 1.0, ("Attention",)),
         ("new methods of attention", "Attention", "", 1.0, ("Attention",)),
         ("RAG", "RAGs at work", "", 1.0, ("RAGs",)),
@@ -57,6 +58,7 @@ def test_one_paper_alone(
         ("", "Attention"),
         ("?!", "Attention"),
         ("RAG", "A rag"),
+        ("RAG rag", "A rag"),
         ("attention", ""),
     ],
 )

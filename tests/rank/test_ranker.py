@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.rank import ranker
+from digest.rank.interests import InterestIndex, InterestMatch
 from digest.rank.ranker import Ranker, place, select
+from digest.rank.rules import RuleIndex
 from digest.rank.selection import EditionPaper, Pick, Placement, Reason, ReasonKind, Selection, Stage
 from digest.rank.topics import parse
 from digest.subscribers.subscriber import Profile
@@ -339,6 +342,31 @@ def test_a_ranker_may_be_asked_again() -> None:
     for profile in [*profiles, *profiles[::-1]]:
         assert asked.select([profile], mailed=[()]) == select(PAPERS, [profile], TAXONOMY, mailed=[()])
         assert asked.place(profile) == place(PAPERS, profile, TAXONOMY)
+
+
+def test_each_wish_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interest or a rule is matched once, however many readers have it; equal picks are one value."""
+    asked: list[str] = []
+    match, meet = InterestIndex.match, RuleIndex.meet
+
+    def counted_match(index: InterestIndex, interest: str) -> Mapping[int, InterestMatch]:
+        asked.append(interest)
+        return match(index, interest)
+
+    def counted_meet(index: RuleIndex, rules: Iterable[str]) -> dict[str, Mapping[int, str]]:
+        asked.extend(rules)
+        return meet(index, rules)
+
+    monkeypatch.setattr(InterestIndex, "match", counted_match)
+    monkeypatch.setattr(RuleIndex, "meet", counted_meet)
+    everyone = Ranker(PAPERS, TAXONOMY)
+    one = Profile(interests=("dunes",), include=("knits",), exclude=("zebra",))
+    two = Profile(interests=("dunes",), include=("knits",), exclude=("zebra", "odd"))
+    first, second = everyone.select([one, two], mailed=[(), ()])
+    assert everyone.select([two], mailed=[()]) == [second]
+    assert sorted(asked) == ["dunes", "knits", "odd", "zebra"]
+    assert len(first.picks) == 2
+    assert all(mine is yours for mine, yours in zip(first.picks, second.picks, strict=True))
 
 
 WORDS = ("robot", "robot arm", "speech", "maps", "sand", "knits")

@@ -129,5 +129,5 @@ def test_a_long_stay_is_bounded() -> None:
 )
 def test_what_cannot_be(sightings: list[Seen], weights: Weights) -> None:
     """A position of 0 and a half-life that is not positive are refused."""
-    with pytest.raises(ValueError, match="positions start at 1 and half-lives above 0"):
+    with pytest.raises(ValueError, match=r"^positions start at 1 and half-lives above 0$"):
         trend(sightings, day=DAY, weights=weights)
