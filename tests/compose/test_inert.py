@@ -19,6 +19,7 @@ from digest.compose.inert import inert, line, shorten, web_url
         ("ze\u200bro\u200c-\u200dwi\u2060d\ufeffth\u00ad", "zero-width"),
         ("\U000e0041\U000e0042tags", "tags"),
         ("\ud800 lone \udfff", "\ufffd lone \ufffd"),
+        ("\ufff9a\ufffb\ufffc\ufffd\ufffe\uffff", "a\ufffd"),
         ("naïve 多言語 😀 ∑", "naïve 多言語 😀 ∑"),
         ("<b>&amp;{{7*7}}", "<b>&amp;{{7*7}}"),
     ],
