@@ -45,11 +45,11 @@ class SmtpRelay:
             SettingsError: User and password do not go together, or the certificates cannot be read.
         """
         if (url.user is None) != (password is None):
-            raise SettingsError("relay.url with a user needs relay.password, and the other way round")
+            raise SettingsError("relay.url with a user needs relay.password_file, and the other way round")
         if not f"{url.user}{password}{hello}".isascii():
             raise SettingsError("relay user, password and name in EHLO have to be ASCII")
         if recycle_after < 1:
-            raise SettingsError("relay.recycle_after has to be at least 1")
+            raise SettingsError("relay.messages_per_connection has to be at least 1")
         self.url = url
         self.recycle_after = recycle_after
         self._password = password

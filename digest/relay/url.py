@@ -78,7 +78,9 @@ def _parse_server(url: str, scheme: Scheme) -> RelayUrl:
         # Its words may repeat a part of a password.
         raise SettingsError(f"relay.url cannot be read; it has to be {_FORMS}") from error
     if password is not None:
-        raise SettingsError("relay.url holds a password: give it as relay.password, which is never shown")
+        raise SettingsError(
+            "relay.url holds a password: put it into a file and name that as relay.password_file"
+        )
     if not parts.hostname or not _is_bare(parts) or not _is_host(parts.hostname):
         raise SettingsError(f"relay.url is {_without_password(url)!r}; it has to be {_FORMS}")
     return RelayUrl(

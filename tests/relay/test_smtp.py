@@ -578,7 +578,7 @@ def test_hello_over_ipv6() -> None:
         ("smtps://mail.example.org", {"password": "secret"}, "relay.password"),
         ("smtps://me@mail.example.org", {"password": "geh\u00e4im"}, "ASCII"),
         ("smtp://mail.example.org", {"hello": "b\u00f6x"}, "ASCII"),
-        ("smtp://mail.example.org", {"recycle_after": 0}, "recycle_after"),
+        ("smtp://mail.example.org", {"recycle_after": 0}, "messages_per_connection"),
         ("smtps://mail.example.org", {"ca_file": Path("nowhere.pem")}, "No such file"),
         ("smtps://mail.example.org", {"ca_file": Path(__file__)}, "ca_file"),
     ],
