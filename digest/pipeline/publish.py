@@ -59,10 +59,16 @@ def due(policy: PublishPolicy, now: dt.datetime) -> bool:
 def draw_up(
     conn: Connection, policy: PublishPolicy, *, day: dt.date, edition_id: int = 0
 ) -> list[EditionPaper]:
-    """The edition that would be published now: new papers by trend, ties by title."""
+    """The edition that would be published now: new papers by trend, ties by title.
+
+    Trends are taken on the day of the edition, or on the last day that any of its papers was seen: in an edition of
+    old dumps alone, decay would leave nothing to order by.
+    """
     new = editions.new_papers(conn)
+    day_seen = min(day, max((seen.day for paper in new for seen in paper.seen), default=day))
     scored = sorted(
-        ((trend(paper.seen, day=day), paper) for paper in new), key=lambda pair: (-pair[0], pair[1].title)
+        ((trend(paper.seen, day=day_seen), paper) for paper in new),
+        key=lambda pair: (-pair[0], pair[1].title),
     )
     return [
         _frozen(paper, score, place, policy, day, edition_id)
