@@ -71,12 +71,12 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     wired.publish()
-    wired.plan(only)
+    planned = wired.plan(only)
     report = wired.deliver(only=only, limit=limit, stop=stop)
     with wired.database.read() as conn:
         counts = deliveries.settled_since(conn, started)
         balance = deliveries.balance(conn).difference
-    document = _counted(counts, balance)
+    document = _counted(counts, balance) | {"waiting": planned.waiting}
     emit(json, document, lambda console: _print_sent(console, document))
     if report.paused:
         errors(f"the run was paused, the relay refuses: {report.paused}")
@@ -97,14 +97,19 @@ def _counted(counts: dict[tuple[Status, str | None], int], balance: int) -> dict
     return {**by_name, "skipped": dict(skipped), "balance": balance}
 
 
+_APART = ("skipped", "balance", "waiting")
+
+
 def _print_sent(console: Console, document: dict[str, Any]) -> None:
     skipped = document["skipped"]
-    shown = {
-        name: number for name, number in document.items() if name not in ("skipped", "balance") and number
-    }
+    shown = {name: number for name, number in document.items() if name not in _APART and number}
     console.print(", ".join(f"{number:,} {name}" for name, number in shown.items()) or "Nothing was due.")
     for reason, number in skipped.items():
         console.print(f"{number:,} skipped: {reason.replace('_', ' ')}")
+    if document["waiting"]:
+        console.print(
+            f"{document['waiting']:,} due with nothing to send so far: asked again until their midnight"
+        )
     console.print(f"The ledger balances: {document['balance'] == 0}.")
 
 

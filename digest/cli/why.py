@@ -12,7 +12,7 @@ from digest.cli.app import Json, find_subscriber, parse_date, session
 from digest.cli.output import emit, plain, table
 from digest.cli.send import told
 from digest.pipeline.why import Funnel, stage_of, why
-from digest.rank.selection import Placement
+from digest.rank.selection import Placement, Stage
 
 
 def register(app: typer.Typer) -> None:
@@ -83,11 +83,13 @@ def _print(console: Console, address: str, funnel: Funnel) -> None:
         console.print(f"The relay's last words: {plain(funnel.reply)}")
     console.print("  ".join(f"{name.replace('_', ' ')} {getattr(funnel, name):,}" for name in _STEPS))
     console.print()
-    rows = [_row(placement) for placement in funnel.placements]
+    rows = [_row(placement, mailed=bool(funnel.mailed)) for placement in funnel.placements]
     console.print(table("", ("id", "stage", "score", "title", "reasons"), rows))
 
 
-def _row(placement: Placement) -> tuple[object, ...]:
+def _row(placement: Placement, *, mailed: bool) -> tuple[object, ...]:
     reasons = "; ".join(told(reason) for reason in placement.reasons)
     stage = str(placement.stage).replace("_", " ")
+    if placement.stage is Stage.MAILED and not mailed:
+        stage = "would be mailed"
     return (placement.paper.paper_id, stage, f"{placement.score:.3f}", placement.paper.title, reasons)

@@ -18,7 +18,7 @@ from digest.store.deliveries import Entry
 from digest.store.papers import Paper
 from digest.store.subscribers import Standing
 from digest.subscribers.due import local_date
-from digest.subscribers.subscriber import Subscriber
+from digest.subscribers.subscriber import State, Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class Funnel:
     matched: int
     already_sent: int  #: of those matched
     below_bar: int  #: of those matched
-    mailed: int
+    mailed: int  #: 0 while nothing is planned; the stages then say what would be
     placements: tuple[Placement, ...]
 
 
@@ -114,9 +114,13 @@ def _outcome(
         return str(entry.status), entry.reason
     if standing.waits_for == date:
         return "waiting", standing.waits_reason
+    state = standing.subscriber.state
+    if state is not State.ACTIVE:
+        return "nothing planned", str(state)
     if not span:
         return "nothing planned", str(Skip.NOTHING_NEW)
-    return "nothing planned", str(standing.subscriber.state)
+    due_at = standing.due_at
+    return "not planned yet", f"due {due_at:%Y-%m-%d %H:%M} UTC" if due_at else None
 
 
 def _funnel(
