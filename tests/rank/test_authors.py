@@ -34,6 +34,8 @@ from digest.rank.authors import read, same
         ("Ægir Þórsson", "Aegir Thorsson"),
         ("Cœur Iðunn Yılmaz", "Coeur Idunn Yilmaz"),
         ("Ada O'Neil", "Ada O’Neil"),
+        ("Ada ONeil", "Ada O'Neil"),
+        ("Lovelace, Ada, King", "Ada King Lovelace"),
         ("Ada O`Neil", "Ada OʼNeil"),
         ("Jean-Luc Roux", "J.-L. Roux"),
         ("Jean-Luc Roux", "Jean Luc Roux"),
