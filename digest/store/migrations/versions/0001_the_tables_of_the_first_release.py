@@ -99,7 +99,7 @@ def upgrade() -> None:
         sa.Column("votes", sa.Integer(), nullable=True),
         sa.Column("first_seen", sa.Date(), nullable=True),
         sa.Column("last_seen", sa.Date(), nullable=True),
-        sa.Column("background", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("background", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("merged_into", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["merged_into"], ["papers.id"], name=op.f("fk_papers_merged_into_papers")),
         sa.ForeignKeyConstraint(
