@@ -135,7 +135,7 @@ def _named(match: re.Match[str]) -> str:
 
 
 def _similar(match: re.Match[str]) -> str:
-    """`\\sim` before a number says "about" and clings to it; elsewhere it stands free, lest it read as a tie."""
+    """`\\sim` before a number says "about" and clings to it; else it stands free, lest it read as a tie."""
     following = match.string[match.end() : match.end() + 1]
     preceding = match.string[match.start() - 1 : match.start()] if match.start() else ""
     if not following.isdigit():

@@ -1,0 +1,62 @@
+"""Which format a dump is, by its content, and the records in it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from digest.errors import DumpError
+from digest.ingest.formats import daily_papers, text
+from digest.ingest.record import Reading
+
+_MARKUP = re.compile(rb"<[!?a-zA-Z]")
+_JSON = re.compile(rb"\[\s*(?:[\[{\]\"]|\Z)|\{\s*(?:[\"}]|\Z)")
+#: Checked and dropped in pieces of this many bytes, so that no second copy of a large dump is held.
+_PIECE = 1 << 20
+
+
+def read(data: bytes) -> Reading:
+    """Recognise a dump and start to read it.
+
+    Args:
+        data: The document, decompressed, UTF-8 with or without a byte order mark.
+
+    Returns:
+        What reads the rows lazily; it may still raise `DumpError` at any row.
+
+    Raises:
+        DumpError: The bytes are empty, hold a NUL, are not UTF-8, or fit no known layout.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    start = data[: _first_visible(data) + 64].lstrip()
+    if not start:
+        raise DumpError("the dump is empty")
+    _check_bytes(data)
+    if _MARKUP.match(start):
+        raise DumpError("an HTML or XML page, where a list of papers is wanted", line=1)
+    return daily_papers.read(data) if _JSON.match(start) else text.read(data)
+
+
+def _first_visible(data: bytes) -> int:
+    match = re.search(rb"\S", data)
+    return match.start() if match else 0
+
+
+def _check_bytes(data: bytes) -> None:
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise DumpError("a NUL byte, so not text", line=line_at(data, nul))
+    start = 0
+    while start < len(data):
+        cut = data.find(b"\n", start + _PIECE)
+        end = len(data) if cut < 0 else cut
+        try:
+            data[start:end].decode()
+        except UnicodeDecodeError as error:
+            raise DumpError("not UTF-8", line=line_at(data, start + error.start)) from error
+        start = end
+
+
+def line_at(data: bytes, offset: int) -> int:
+    """Count the line, from 1, that an offset lies in."""
+    return data.count(b"\n", 0, offset) + 1
