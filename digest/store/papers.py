@@ -69,6 +69,8 @@ def show(conn: Connection, paper_ids: Iterable[int]) -> None:
     """Decide the current text of these papers from all their sightings."""
     for chunk in _chunks(sorted(paper_ids)):
         known = _sightings_of(conn, chunk)
+        if not known:  # all of them were merged away
+            continue
         conn.execute(
             sa.update(papers).where(papers.c.id == sa.bindparam("paper")),
             [{"paper": paper, **_facts(current(seen))} for paper, seen in known.items()],
