@@ -64,7 +64,8 @@ def parse_url(text: str) -> URL:
         url = make_url(text)
         backend = url.get_backend_name()
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ValueError) as error:
-        raise SettingsError(f"database.url: cannot read {text!r}") from error
+        # Neither the text nor the error's words are repeated: a password may stand in them.
+        raise SettingsError("database.url cannot be read: give sqlite:///PATH or postgresql://…") from error
     if backend == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if backend != "sqlite" or not url.database or url.database == ":memory:":
