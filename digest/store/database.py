@@ -15,6 +15,8 @@ from digest.errors import DigestError, SettingsError
 
 #: How long a writer waits for the one before it, in seconds.
 LOCK_TIMEOUT_S = 30.0
+#: SQLSTATE of a role that may not do this; from PostgreSQL 15 on, an ordinary role in the schema `public`.
+_NOT_ALLOWED = "42501"
 
 
 class DatabaseError(DigestError):
@@ -75,12 +77,20 @@ def parse_url(text: str) -> URL:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Keep the library's exceptions on this side of the edge; integrity errors are bugs and stay."""
+    """Keep the library's exceptions on this side of the edge."""
     try:
         yield
-    except (sa.exc.OperationalError, sqlite3.OperationalError) as error:
-        cause = getattr(error, "orig", None) or error
-        raise DatabaseError(f"database: {str(cause).strip()}") from error
+    except sa.exc.DBAPIError as error:
+        if _is_bug(error):
+            raise
+        raise DatabaseError(f"database: {str(error.orig).strip()}") from error
+
+
+def _is_bug(error: sa.exc.DBAPIError) -> bool:
+    """Whether our statement is to blame: rather a traceback than advice that no operator can follow."""
+    if isinstance(error, sa.exc.ProgrammingError):
+        return getattr(error.orig, "sqlstate", None) != _NOT_ALLOWED
+    return isinstance(error, sa.exc.IntegrityError | sa.exc.DataError)
 
 
 def _engine(url: URL, *, read_only: bool) -> Engine:
