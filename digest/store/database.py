@@ -15,6 +15,8 @@ from digest.errors import DigestError, SettingsError
 
 #: How long a writer waits for the one before it, in seconds.
 LOCK_TIMEOUT_S = 30.0
+#: How long a PostgreSQL server may take to answer at first, in seconds.
+CONNECT_TIMEOUT_S = 10
 #: SQLSTATE of a role that may not do this; from PostgreSQL 15 on, an ordinary role in the schema `public`.
 _NOT_ALLOWED = "42501"
 
@@ -101,10 +103,12 @@ def _engine(url: URL, *, read_only: bool) -> Engine:
 
 def _postgresql(url: URL, *, read_only: bool) -> Engine:
     # synchronous_commit stays on whatever the server's default: a result that was told must last (R3).
-    options = "-c synchronous_commit=on -c timezone=UTC"
+    # PostgreSQL itself would wait for a lock for ever, and for a host that is gone for minutes.
+    options = f"-c synchronous_commit=on -c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_S * 1000:.0f}"
     if read_only:
         options += " -c default_transaction_read_only=on"
-    return sa.create_engine(url, connect_args={"options": options}, pool_pre_ping=True, pool_size=10)
+    given = {"options": options, "connect_timeout": CONNECT_TIMEOUT_S}
+    return sa.create_engine(url, connect_args=given, pool_pre_ping=True, pool_size=10)
 
 
 def _sqlite(path: Path, *, read_only: bool) -> Engine:
