@@ -13,6 +13,9 @@ from sqlalchemy.engine import Connection
 from digest.errors import SchemaError
 from digest.store.database import Database
 
+#: Key of the lock under which a PostgreSQL database is migrated; any number that is ours alone.
+_LOCK = 6_447_103
+
 
 def head() -> str:
     """The schema version that this program reads and writes."""
@@ -52,6 +55,9 @@ def check(database: Database) -> None:
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Migrate to `head()` in one transaction; returns the versions before and after."""
     with database.write() as conn:
+        if not database.is_sqlite:
+            # Processes that start together would all make the tables: the first does, the others find them.
+            conn.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
         before = current(conn)
         config = _config()
         config.attributes["connection"] = conn
