@@ -1,0 +1,271 @@
+"""Opening a database: what is durable, what waits for whom, and what an operator is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from digest.errors import SettingsError
+from digest.store import database as store_database
+from digest.store import facts
+from digest.store.database import Database, DatabaseError, parse_url
+from digest.store.types import Instant
+from tests.factories import NOW
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Locks are waited for a tenth of a second; asked for before the database is opened."""
+    monkeypatch.setattr(store_database, "LOCK_TIMEOUT_S", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("text", "driver"),
+    [
+        ("sqlite:///digest.db", "sqlite"),
+        ("sqlite:////var/lib/digest/digest.db", "sqlite"),
+        ("postgresql://digest@db.example.org/digest", "postgresql+psycopg"),
+        ("postgresql+psycopg://digest@db.example.org/digest", "postgresql+psycopg"),
+    ],
+)
+def test_urls(text: str, driver: str) -> None:
+    """SQLite files and PostgreSQL are known, the latter always by psycopg 3."""
+    assert parse_url(text).drivername == driver
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "digest.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://secret@db.example.org/digest",
+        "nosuch://secret@db.example.org/digest",
+        "postgresql://digest:secret@db.example.org:port/digest",
+    ],
+)
+def test_other_urls(text: str) -> None:
+    """Any other URL is an error of the setting, which repeats no password."""
+    with pytest.raises(SettingsError, match=r"database\.url.*sqlite:///PATH or postgresql://") as caught:
+        parse_url(text)
+    assert "secret" not in str(caught.value)
+
+
+def test_sqlite_is_durable(sqlite_database: Database) -> None:
+    """A commit is on the disk when it returns: WAL with synchronous FULL, foreign keys held."""
+    with sqlite_database.write() as conn:
+        assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+        assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_postgresql_is_durable(postgresql_database: Database) -> None:
+    """A commit is on the disk when it returns, though the server's own default here is off; times are UTC."""
+    with postgresql_database.write() as conn:
+        assert conn.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+        assert conn.exec_driver_sql("SHOW timezone").scalar_one() == "UTC"
+        assert conn.exec_driver_sql("SHOW lock_timeout").scalar_one() == "30s"
+
+
+def test_a_write_is_whole_or_nothing(database: Database) -> None:
+    """A block that raises leaves nothing behind, whatever it had written."""
+    with pytest.raises(RuntimeError, match="stop"), database.write() as conn:
+        facts.key(conn, "links")
+        raise RuntimeError("stop")
+    with database.read() as conn:
+        assert facts.get(conn, "links") is None
+
+
+def test_a_read_is_a_snapshot(database: Database) -> None:
+    """What another commits meanwhile is not seen, and is not held up either."""
+    with database.read() as conn:
+        assert facts.get(conn, "links") is None
+        with database.write() as other:
+            facts.key(other, "links")
+        assert facts.get(conn, "links") is None
+    with database.read() as conn:
+        assert facts.get(conn, "links") is not None
+
+
+def test_a_writer_takes_the_lock_first(short: None, sqlite_database: Database) -> None:
+    """On SQLite the second writer waits at its beginning, for as long as the time-out and no longer."""
+    with (
+        sqlite_database.write(),
+        pytest.raises(DatabaseError, match="locked"),
+        sqlite_database.write(),
+    ):
+        pytest.fail("two writers at once")
+
+
+def test_readers_wait_for_no_writer(short: None, sqlite_database: Database) -> None:
+    """While one writes, others read what was there before."""
+    with sqlite_database.write() as conn:
+        facts.key(conn, "links")
+        with sqlite_database.read() as other:
+            assert facts.get(other, "links") is None
+
+
+def test_postgresql_waits_no_longer(short: None, postgresql_database: Database) -> None:
+    """On PostgreSQL who meets a lock gives up after the same time-out."""
+    with postgresql_database.write() as conn:
+        conn.exec_driver_sql("LOCK TABLE facts")
+        with pytest.raises(DatabaseError, match="lock timeout"), postgresql_database.write() as other:
+            facts.key(other, "links")
+
+
+def test_read_only_refuses_writes(database: Database) -> None:
+    """A database opened for reading refuses every write, also through `write`."""
+    reading = Database(database.url.render_as_string(hide_password=False), read_only=True)
+    with pytest.raises(DatabaseError, match=r"read-?only"), reading.write() as conn:
+        facts.key(conn, "links")
+    with reading.read() as conn:
+        assert facts.get(conn, "links") is None
+    reading.close()
+
+
+def test_reading_refuses_writes_on_postgresql(postgresql_database: Database) -> None:
+    """On PostgreSQL `read` itself refuses them, too."""
+    with pytest.raises(DatabaseError, match="read-only"), postgresql_database.read() as conn:
+        facts.key(conn, "links")
+
+
+def test_what_is_written_after_a_read(database: Database) -> None:
+    """A connection that served a read serves a write next: nothing of the read's mode sticks."""
+    for _ in range(3):
+        with database.read() as conn:
+            facts.get(conn, "links")
+        with database.write() as conn:
+            facts.key(conn, "links")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Lose root's rights, which no file mode stops, for a while."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def frozen_folder(sqlite_template: Path) -> Iterator[Path]:
+    """A folder that nobody may write in, with a database that nobody may write."""
+    folder = Path(
+        tempfile.mkdtemp(prefix="digest-frozen-")
+    )  # not below pytest's, which nobody else may enter
+    shutil.copyfile(sqlite_template, folder / "digest.db")
+    (folder / "digest.db").chmod(0o444)
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_file_that_cannot_be_written(frozen_folder: Path) -> None:
+    """A database on read-only media can be read, and nothing is left beside it."""
+    reading = Database(f"sqlite:///{frozen_folder / 'digest.db'}", read_only=True)
+    with as_nobody():
+        with reading.read() as conn:
+            assert facts.get(conn, "links") is None
+        with pytest.raises(DatabaseError, match="readonly"), reading.write() as conn:
+            facts.key(conn, "links")
+        reading.close()
+    assert [path.name for path in frozen_folder.iterdir()] == ["digest.db"]
+
+
+def test_reading_beside_a_writer(sqlite_database: Database) -> None:
+    """A read-only connection sees what stands in the log of one that writes."""
+    with sqlite_database.write() as conn:
+        made = facts.key(conn, "links")
+    reading = Database(str(sqlite_database.url), read_only=True)
+    assert Path(f"{sqlite_database.url.database}-wal").stat().st_size > 0
+    with reading.read() as conn:
+        assert facts.get(conn, "links") == made.hex()
+    reading.close()
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """Reading makes no file; nor does writing make folders."""
+    for read_only, path in ((True, tmp_path / "digest.db"), (False, tmp_path / "no" / "digest.db")):
+        missing = Database(f"sqlite:///{path}", read_only=read_only)
+        with pytest.raises(DatabaseError, match="unable to open"), missing.read():
+            pytest.fail("opened nothing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    """Any other file is told to be no database, and is left as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("Buy bread. " * 200)
+    other = Database(f"sqlite:///{path}")
+    with pytest.raises(DatabaseError, match="not a database"), other.write():
+        pytest.fail("opened a text")
+    assert path.read_text() == "Buy bread. " * 200
+
+
+def test_a_server_that_is_not_there(tmp_path: Path) -> None:
+    """A PostgreSQL that does not answer is told in words, without the password."""
+    gone = Database(f"postgresql://digest:secret@/digest?host={tmp_path}")
+    with pytest.raises(DatabaseError, match="database: ") as caught, gone.read():
+        pytest.fail("read from nowhere")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_role_without_rights(postgresql_database: Database) -> None:
+    """A role that may not write a table is told in words."""
+    with (
+        pytest.raises(DatabaseError, match="permission denied"),
+        postgresql_database.write() as conn,
+    ):
+        conn.exec_driver_sql("CREATE ROLE digest_test_guest")
+        conn.exec_driver_sql("SET LOCAL ROLE digest_test_guest")
+        facts.key(conn, "links")
+
+
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("SELECT nothing FROM nowhere", sa.exc.DBAPIError),
+        ("INSERT INTO facts (name) VALUES ('links')", sa.exc.IntegrityError),
+    ],
+)
+def test_our_own_mistakes_stay(
+    postgresql_database: Database, statement: str, error: type[sa.exc.DBAPIError]
+) -> None:
+    """A statement that is wrong is a bug, and is not dressed up as trouble of the operator's."""
+    with pytest.raises(error), postgresql_database.write() as conn:
+        conn.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 14])
+def test_moments(database: Database, hours: int) -> None:
+    """A moment of any zone comes back as the same moment, in UTC; none stays none."""
+    given = NOW.astimezone(dt.timezone(dt.timedelta(hours=hours)))
+    table = sa.Table("moments", sa.MetaData(), sa.Column("at", Instant))
+    with database.write() as conn:
+        table.create(conn)
+        conn.execute(table.insert(), [{"at": given}, {"at": None}])
+        found = conn.scalars(sa.select(table.c.at)).all()
+    assert found == [NOW, None]
+    assert found[0] is not None
+    assert found[0].tzinfo is dt.UTC
+
+
+def test_naive_moments_are_refused(database: Database) -> None:
+    """A moment without zone would be two moments on two engines: it is a mistake."""
+    table = sa.Table("moments", sa.MetaData(), sa.Column("at", Instant))
+    with pytest.raises(sa.exc.StatementError, match="naive"), database.write() as conn:
+        table.create(conn)
+        conn.execute(table.insert(), {"at": NOW.replace(tzinfo=None)})
