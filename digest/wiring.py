@@ -22,6 +22,7 @@ from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
 from digest.pipeline.publish import PublishPolicy, publish
+from digest.pipeline.shelf import Rankers
 from digest.rank.topics import Taxonomy, parse
 from digest.relay.folder import FolderRelay
 from digest.relay.smtp import SmtpRelay
@@ -75,6 +76,10 @@ class App:
             raise SettingsError(f"mail.topics: cannot read {path}: {error}") from error
         except TaxonomyError as error:
             raise TaxonomyError(f"{path}: {error}") from error
+
+    @cached_property
+    def rankers(self) -> Rankers:
+        return Rankers(self.taxonomy)
 
     @cached_property
     def topic_ids(self) -> frozenset[str]:
@@ -171,7 +176,7 @@ class App:
         return publish(self.database, self.publish_policy, now=self.clock(), early=early)
 
     def plan(self, only: Sequence[int] | None = None) -> PlanReport:
-        return plan(self.database, self.taxonomy, self.stamp, now=self.clock(), only=only)
+        return plan(self.database, self.rankers, self.stamp, now=self.clock(), only=only)
 
     def deliver(
         self,

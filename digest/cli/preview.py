@@ -58,7 +58,7 @@ def _expected(wired: App, subscriber: Subscriber) -> tuple[Delivery, Papers]:
             held = editions.contents(conn, {pick.edition_id for pick in planned.picks})
             return planned, {(paper.edition_id, paper.paper_id): paper for paper in held}
     seen = forecast(
-        wired.database, wired.taxonomy, wired.stamp, wired.publish_policy, now=now, only=[subscriber.id]
+        wired.database, wired.rankers, wired.stamp, wired.publish_policy, now=now, only=[subscriber.id]
     )
     if not seen.digests:
         reason = seen.skipped[0][1].replace("_", " ")

@@ -119,7 +119,7 @@ def _print_sent(console: Console, document: dict[str, Any]) -> None:
 def _dry_run(wired: App, to: list[str] | None, limit: int | None, out: Path | None, json: bool) -> None:
     now = wired.clock()
     only = None if to is None else [find_subscriber(wired, address).id for address in to]
-    seen = forecast(wired.database, wired.taxonomy, wired.stamp, wired.publish_policy, now=now, only=only)
+    seen = forecast(wired.database, wired.rankers, wired.stamp, wired.publish_policy, now=now, only=only)
     digests = seen.digests[:limit]
     warnings = _warnings(wired, seen)
     shown = []

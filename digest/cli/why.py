@@ -33,7 +33,7 @@ def run(
     """Why a reader got what they got, or nothing: fetched, new, matched, already sent, below the bar, mailed."""
     wired = session(context).app(read_only=True)
     subscriber = find_subscriber(wired, address)
-    funnel = why(wired.database, wired.taxonomy, subscriber, now=wired.clock(), on=on)
+    funnel = why(wired.database, wired.rankers, subscriber, now=wired.clock(), on=on)
     document = _document(address, funnel)
     if paper is None:
         emit(json, document, lambda console: _print(console, address, funnel))

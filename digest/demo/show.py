@@ -157,7 +157,7 @@ class _Demo:
         self.account.quiet(waiting)
 
     def _explain(self, subscriber: Subscriber, day: dt.date) -> None:
-        funnel = why(self.app.database, self.app.taxonomy, subscriber, now=self.app.clock(), on=day)
+        funnel = why(self.app.database, self.app.rankers, subscriber, now=self.app.clock(), on=day)
         self.account.why(subscriber.address, funnel)
 
     def _balance(self) -> Balance:

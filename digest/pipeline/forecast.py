@@ -11,9 +11,8 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.pipeline.plan import Decision, Stamp, chosen_papers, decide
 from digest.pipeline.publish import PublishPolicy, draw_up, due
-from digest.pipeline.shelf import Shelf
+from digest.pipeline.shelf import Rankers, Shelf
 from digest.rank.selection import EditionPaper
-from digest.rank.topics import Taxonomy
 from digest.store import editions, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Plan
@@ -48,7 +47,7 @@ class Forecast:
 
 def forecast(
     database: Database,
-    taxonomy: Taxonomy,
+    rankers: Rankers,
     stamp: Stamp,
     policy: PublishPolicy,
     *,
@@ -63,7 +62,7 @@ def forecast(
     """
     with database.read() as conn:
         draft = _draft(conn, policy, now)
-        shelf = Shelf(conn, taxonomy, now=now, draft=draft)
+        shelf = Shelf(conn, rankers, now=now, draft=draft)
         before = editions.newest(conn) if draft else _before(conn, shelf.newest)
         standings = subscribers.standings(conn, only)
         decisions = decide(shelf, stamp, standings, now=now, any_hour=only is not None)

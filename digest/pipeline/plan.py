@@ -11,9 +11,8 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind, Skip, Status
 from digest.log import logger
-from digest.pipeline.shelf import STALE, Shelf
+from digest.pipeline.shelf import STALE, Rankers, Shelf
 from digest.rank.selection import EditionPaper, Selection
-from digest.rank.topics import Taxonomy
 from digest.store import deliveries, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Plan
@@ -58,7 +57,7 @@ class PlanReport:
 
 def plan(
     database: Database,
-    taxonomy: Taxonomy,
+    rankers: Rankers,
     stamp: Stamp,
     *,
     now: dt.datetime,
@@ -73,7 +72,7 @@ def plan(
     after = 0
     while True:
         with database.read() as conn:
-            shelf = Shelf(conn, taxonomy, now=now)
+            shelf = Shelf(conn, rankers, now=now)
             standings = _next_chunk(conn, shelf, now, only, after)
             decisions = decide(shelf, stamp, standings, now=now, any_hour=only is not None)
         if not standings:
@@ -131,11 +130,11 @@ def _open(shelf: Shelf, stamp: Stamp, standing: Standing, now: dt.datetime, any_
 
 
 def _after_wait(standing: Standing) -> Standing:
-    looked_at = standing.waits_reason == Skip.NOTHING_MATCHED
+    """The date is over: what was there on it is looked at, and a weekly digest counts its week from here."""
     return replace(
         standing,
         last_date=standing.waits_for,
-        cursor_edition_id=standing.checked_edition_id if looked_at else standing.cursor_edition_id,
+        cursor_edition_id=standing.checked_edition_id or standing.cursor_edition_id,
         waits_for=None,
         waits_until=None,
         waits_reason=None,

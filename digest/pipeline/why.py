@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Skip, Status
-from digest.pipeline.shelf import Shelf
+from digest.pipeline.shelf import Rankers, Shelf
 from digest.rank.selection import Pick, Placement, Stage
-from digest.rank.topics import Taxonomy
 from digest.store import deliveries, editions, papers, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Entry
@@ -40,7 +39,7 @@ class Funnel:
 
 def why(
     database: Database,
-    taxonomy: Taxonomy,
+    rankers: Rankers,
     subscriber: Subscriber,
     *,
     now: dt.datetime,
@@ -55,7 +54,7 @@ def why(
         found = deliveries.of(conn, subscriber.id, local_date=date)
         entry = found[0] if found else None
         standing = subscribers.standing(conn, subscriber.id)
-        shelf = Shelf(conn, taxonomy, now=now, since=date - dt.timedelta(days=9))
+        shelf = Shelf(conn, rankers, now=now, since=date - dt.timedelta(days=9))
         span = _span(shelf, standing, entry, date)
         placements = _placements(shelf, span, subscriber, entry)
         outcome, reason = _outcome(entry, standing, date, span)
