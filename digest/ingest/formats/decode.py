@@ -8,8 +8,10 @@ alike one at a time, and only the alternation around them tells them apart.
 from __future__ import annotations
 
 import enum
+import operator
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from digest.ingest.formats.lines import (
@@ -33,7 +35,15 @@ class Label(enum.IntEnum):
     TITLE_MORE = 2
     ABSTRACT = 3
     ABSTRACT_MORE = 4
-    DOUBT = 5  #: a further line of a title, or a title of its own
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The label of a line."""
+
+    label: Label
+    rival: Label  #: what it would be otherwise
+    margin: float  #: points between the two; little is doubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,116 +51,136 @@ class Habits:
     """How a document lays out its lines, counted over all of it."""
 
     blank_share: float  #: share of lines that follow a blank one, 0 to 1
+    pair_share: float  #: share of titles, or what stands in their place, that have two lines
     widest_title: int  #: characters; of short lines right after a long one, 0 if there are none
 
 
+_Row = list[float]
+_Step = list[_Row]
+_LABELS = range(len(Label))
 _NEVER = -1e9
 _NO_ABSTRACT = 1.0
-_OF_TITLE = (Label.TITLE, Label.TITLE_MORE)
-_DOUBTFUL = 1.0
 _STRAY = 8.0
 _STRAY_LONG = 5.0
-_RAGGED = 8  # characters: the right edge of wrapped text
+_LONG_TITLE = 3.0  # a third line
+_HASTY = 4.0  # an abstract of one wrapped line
+_PARAGRAPHS = 0.03  # share of lines after a blank one, from which on blank lines part paragraphs
+_TRUST_WRAPPED = 0.4  # of margins: the points of many lines that look alike add up
+_LONGEST_TITLE = 170  # characters
+_NAMED = re.compile(r"[A-Z][^\s:]{1,30}: ")  # a method's name, with which titles begin
+_PAIRS = 0.12  # more than that is wrapping; so many abstracts are never missing
+_MOST = 0.4  # of the lines of a stretch
+_WIDEST = 140  # characters; nobody wraps wider
+_RAGGED = 10  # characters: the right edge of wrapped text
 _AFTER = 2.0  # noise between cards, where there should be none
 _STEM = 6  # letters: "segmentation" and "segmenting" are one word
 
 
-def labels(stretch: Sequence[Line], habits: Habits, *, first: bool, last: bool) -> list[Label]:
-    """Label lines so that the sum of points is greatest.
+def verdicts(stretch: Sequence[Line], habits: Habits, *, first: bool) -> list[Verdict]:
+    """Label lines so that the sum of points is greatest, and say where another label comes close.
 
     Args:
-        stretch: Lines in a row. Unless `first`, the first one is an abstract's.
+        stretch: Lines in a row. Unless `first`, the first one is the first of an abstract.
         habits: Of the whole document.
         first: The stretch begins the document, where a head may stand.
-        last: It ends the document, where a foot may stand.
+
+    Source:
+        Viterbi, 1967; the doubt is the difference of two max-marginals.
     """
-    sums = _start(stretch[0], first=first)
     width = _wrap_width(stretch)
-    back: list[list[int]] = []
-    for index in range(1, len(stretch)):
-        own = _points(stretch[index], quiet=first or last)
-        steps = _steps(stretch, index, habits, width)
-        came = [max(range(5), key=lambda a, b=b: sums[a] + steps[a][b]) for b in range(5)]  # type: ignore[misc]  # mypy cannot infer a default's type
-        sums = [sums[came[b]] + steps[came[b]][b] + own[b] for b in range(5)]
+    steps = [_steps(stretch, index, habits, width) for index in range(1, len(stretch))]
+    own = [_points(line) for line in stretch[1:]]
+    sums, back = [_start(stretch[0], first=first)], []
+    for step, points in zip(steps, own, strict=True):
+        came = [_best(sums[-1][a] + step[a][b] for a in _LABELS) for b in _LABELS]
+        sums.append([sums[-1][came[b]] + step[came[b]][b] + points[b] for b in _LABELS])
         back.append(came)
-    label = max(range(5), key=sums.__getitem__)
-    path = [label]
+    path = [_best(sums[-1])]
     for came in reversed(back):
         path.append(came[path[-1]])
-    return _with_doubts(stretch, [Label(label) for label in reversed(path)], habits)
+    ahead = _ahead(steps, own)
+    return [
+        _verdict([x + y for x, y in zip(*both, strict=True)], label, _TRUST_WRAPPED if width else 1.0)
+        for label, both in zip(reversed(path), zip(sums, ahead, strict=True), strict=True)
+    ]
 
 
-def _with_doubts(stretch: Sequence[Line], path: list[Label], habits: Habits) -> list[Label]:
-    """Mark where a wrapped title and its alternative weigh nearly the same."""
-    marked = list(path)
-    for index in range(1, len(path)):
-        before, label = path[index - 1], path[index]
-        if label not in _OF_TITLE or before not in (*_OF_TITLE, Label.NOISE):
-            continue
-        line, previous = stretch[index].text, stretch[index - 1].text
-        one = _title_joins(stretch, index, habits) + min(as_title(line), 2.0)
-        two = as_title(line) - _NO_ABSTRACT
-        if before is Label.NOISE:
-            one, two = one + as_title(previous), as_title(line) + as_noise(previous)
-        if abs(one - two) < _DOUBTFUL:
-            marked[index] = Label.DOUBT
-    return marked
+def _best(values: Iterable[float]) -> int:
+    listed = list(values)
+    return listed.index(max(listed))
+
+
+def _ahead(steps: Sequence[_Step], own: Sequence[_Row]) -> list[_Row]:
+    """The best sum of all lines after one, for each label of that one."""
+    sums: list[_Row] = [[0.0] * len(_LABELS)]
+    for step, points in zip(reversed(steps), reversed(own), strict=True):
+        sums.append([max(step[a][b] + points[b] + sums[-1][b] for b in _LABELS) for a in _LABELS])
+    return sums[::-1]
+
+
+def _verdict(totals: Sequence[float], label: int, trust: float) -> Verdict:
+    rival = _best(total if other != label else 10 * _NEVER for other, total in enumerate(totals))
+    return Verdict(Label(label), Label(rival), trust * (totals[label] - totals[rival]))
 
 
 def _start(line: Line, *, first: bool) -> list[float]:
     if not first:
         return [_NEVER, _NEVER, _NEVER, 0.0, _NEVER]
-    own = _points(line, quiet=True)
+    own = _points(line)
     return [own[0], own[1], _NEVER, own[3] - _STRAY, _NEVER]
 
 
-def _points(line: Line, *, quiet: bool) -> list[float]:
+def _points(line: Line) -> list[float]:
     text = line.text
     if len(text) >= LONG:
         return [as_noise(text), _NEVER, _NEVER, as_abstract(text), as_body(text)]
     title = as_title(text)
-    return [as_noise(text) - (0 if quiet else _AFTER), title, min(title, 2.0), as_abstract(text), as_body(text)]
+    return [as_noise(text), title, min(title, 2.0), as_abstract(text), as_body(text)]
 
 
 def _steps(stretch: Sequence[Line], index: int, habits: Habits, width: int) -> list[list[float]]:
     """Points for going from the label of the line before (row) to that of this one (column)."""
-    title = _title_joins(stretch, index, habits)
+    title = _title_joins(stretch, index, habits, width)
     more = _abstract_joins(stretch[index - 1], stretch[index], habits, width)
     stray = -_STRAY_LONG if len(stretch[index].text) >= LONG else -_STRAY
     end = _abstract_ends(stretch[index - 1], stretch[index], width)
+    hasty = _HASTY if width and len(stretch[index - 1].text) < LONG else 0.0
     no = _NEVER
     return [
         [0, 0, no, -_STRAY, no],
         [-_NO_ABSTRACT - 3, -_NO_ABSTRACT, title, 0, no],
-        [-_NO_ABSTRACT - 3, -_NO_ABSTRACT, title - 1, 0, no],
-        [end, end, no, end + stray, more],
-        [end, end, no, end + stray, more],
+        [-_NO_ABSTRACT - 3, -_NO_ABSTRACT, title - _LONG_TITLE, 0, no],
+        [end - hasty - _AFTER, end - hasty, no, end + stray, more],
+        [end - _AFTER, end, no, end + stray, more],
     ]
 
 
-def _title_joins(stretch: Sequence[Line], index: int, habits: Habits) -> float:
+def _title_joins(stretch: Sequence[Line], index: int, habits: Habits, width: int) -> float:
     """Weigh that a title goes on: 0 is doubt, and a wrong guess would make one paper of two."""
     before, line = stretch[index - 1], stretch[index]
     if len(before.text) >= LONG or len(line.text) >= LONG:
         return _NEVER
-    return title_join(before, line, "\n".join(after.text for after in stretch[index + 1 : index + 12]), habits)
-
-
-def title_join(before: Line, line: Line, following: str, habits: Habits) -> float:
-    """Weigh that two short lines are one title; `following` is the text after them."""
+    following = "\n".join(after.text for after in stretch[index + 1 : index + 12])
     points = 5.0 * starts_lower(line.text) + 5.0 * hangs(before.text) - 3.0 * ends_sentence(before.text)
-    fits = _fits(before, line, habits.widest_title)
-    points += (-2.0 if fits else 1.0) if habits.widest_title else 0.0
+    points -= 3.0 * bool(_NAMED.match(line.text)) + 2.0 * (len(before.text) + len(line.text) > _LONGEST_TITLE)
+    if width:
+        points += -4.0 if _fits(before, line, width) else 1.0
+    elif habits.widest_title:
+        points += -2.0 if _fits(before, line, habits.widest_title) else 1.0
     points += _blank_points(line, habits)
+    points += 3.0 * (habits.pair_share > _PAIRS)
     return points + _echo(before.text, following)
 
 
 def _abstract_joins(before: Line, line: Line, habits: Habits, width: int) -> float:
     """Weigh that an abstract goes on."""
     points = -1.0 if ends_sentence(before.text) else 2.5
-    points += 3.0 * starts_lower(line.text) + _blank_points(line, habits)
-    if len(before.text) >= LONG or len(line.text) >= LONG:
-        return points - (4.0 if len(before.text) < LONG or len(line.text) < LONG else 8.0)
+    points += 5.0 * starts_lower(line.text) + 2.0 * hangs(before.text)
+    longs = (len(before.text) >= LONG) + (len(line.text) >= LONG)
+    if longs:
+        # Text that does not wrap does not go on, unless in the middle of a sentence.
+        return points - 4.0 * longs - 6.0 * (longs == 2 and not starts_lower(line.text))
+    points += _blank_points(line, habits)
     if not width:
         return points
     return points - 4.0 if _fits(before, line, width) else points + 2.0
@@ -165,10 +195,12 @@ def _abstract_ends(before: Line, line: Line, width: int) -> float:
 
 
 def _wrap_width(stretch: Sequence[Line]) -> int:
-    """The column that lines wrap at: the widest that some come near; 0 where nothing is wrapped."""
+    """The column that most lines wrap near; 0 where nothing is wrapped."""
     lengths = sorted((len(line.text) for line in stretch if len(line.text) < LONG), reverse=True)
-    for length, third in zip(lengths, lengths[2:], strict=False):
-        if length - third <= _RAGGED:
+    enough = max(3, _MOST * len(lengths))
+    for index, length in enumerate(lengths):
+        near = bisect_right(lengths, _RAGGED - length, lo=index, key=operator.neg) - index
+        if length <= _WIDEST and near >= enough:
             return length
     return 0
 
@@ -182,6 +214,8 @@ def _blank_points(line: Line, habits: Habits) -> float:
     """A blank line says little where every line has one, and its absence much."""
     if habits.blank_share > 0.5:
         return -0.5 if line.after_blank else 2.0
+    if habits.blank_share > _PARAGRAPHS:
+        return -5.0 if line.after_blank else 1.5
     return -3.0 if line.after_blank else 0.0
 
 

@@ -60,7 +60,9 @@ _PAGE = re.compile(
     r"(?:daily|weekly|morning) (?:digest|picks|reading))\b|[©®™]",
     re.IGNORECASE,
 )
-_TO_READER = re.compile(r"\b(?:you|your|today|this week|every (?:day|morning|week)|followers)\b", re.IGNORECASE)
+_TO_READER = re.compile(
+    r"\b(?:you|your|today|this week|every (?:day|morning|week)|followers)\b", re.IGNORECASE
+)
 _MENU = re.compile(
     r"(?:new|previous|prev|next|privacy|terms|tos|about|about us|jobs|careers|contact|company|website|models|"
     r"datasets|spaces|docs|documentation|pricing|blog|home|papers|search|help|faq|imprint|legal|settings|"
@@ -79,9 +81,7 @@ _BUTTON = re.compile(
 @lru_cache(maxsize=4096)
 def is_page(text: str) -> bool:
     """Tell whether a line is of the page around the papers: a menu, a date, words to the reader."""
-    return bool(
-        _MENU.fullmatch(text) or parse_head_date(text) or (len(text) < LONG and _PAGE.search(text))
-    )
+    return bool(_MENU.fullmatch(text) or parse_head_date(text) or (len(text) < LONG and _PAGE.search(text)))
 
 
 def unglued(text: str, whole: str) -> str:
@@ -120,7 +120,7 @@ def as_title(text: str) -> float:
     points -= 4 * (text.endswith(".") and not text.endswith("..."))
     points -= 5 * bool(_INNER_END.search(text))
     points -= 3 * starts_lower(text)
-    points -= 1.5 * (len(text) < 12) + 3 * (len(text) > 200)
+    points -= 1.5 * (len(text) < 12) + 2 * (" " not in text) + 3 * (len(text) > 200)
     points -= 6 * is_page(text) + 3 * bool(_OPENING.match(text)) + bool(_CUES.search(text))
     share = capital_share(text)
     return points + (share >= 0.6) - (share < 0.25)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from digest.errors import DumpError
 from digest.ingest.dates import parse_head_date
-from digest.ingest.formats.decode import Habits, Label, labels
+from digest.ingest.formats.decode import Habits, Label, Verdict, verdicts
 from digest.ingest.formats.lines import LONG, Line, as_title, ends_sentence, hangs, is_page, lines, unglued
 from digest.ingest.record import DumpDate, Reading, Record, Reject
 
@@ -20,6 +20,10 @@ _STRETCH = 400
 #: A head is shorter than this many lines.
 _HEAD = 40
 _SHORTEST_ABSTRACT = 60
+#: Points. Two readings of a line that are nearer than this are not told apart, and the card is rejected.
+_DOUBT = 1.5
+_DOUBT_WITHOUT_ABSTRACT = 5.0
+_SURE = 100.0
 
 
 def read(data: bytes) -> Reading:
@@ -42,27 +46,35 @@ class _Survey:
 
 def _survey(data: bytes) -> _Survey:
     """Go over all lines once, for what only the whole shows."""
-    count = blanks = marked = widest_title = 0
+    count = blanks = marked = widest_title = pairs = singles = shorts = 0
     date: DumpDate | None = None
-    before = 0  # length of the line before
+    seen_long = False
     for line in lines(data):
-        length = len(line.text)
         count += 1
         blanks += line.after_blank
         marked += line.text.startswith(_FOREIGN)
-        if length < LONG <= before:
-            widest_title = max(widest_title, length)
         if count <= _HEAD and date is None:
             date = parse_head_date(line.text)
-        before = length
-    if marked > 0.15 * count:
+        if len(line.text) >= LONG:
+            singles, pairs, shorts = singles + (shorts == 1), pairs + (shorts == 2), 0
+            seen_long = True
+        else:
+            if seen_long and not shorts:
+                widest_title = max(widest_title, len(line.text))
+            shorts += 1
+    if marked > _FOREIGN_SHARE * count:
         raise DumpError("a document of another kind: its lines start with the marks of one", line=1)
-    share = blanks / count
-    return _Survey(
-        habits=Habits(blank_share=share, widest_title=widest_title), date=date
+    habits = Habits(
+        blank_share=blanks / count,
+        pair_share=pairs / (singles + pairs) if pairs >= _PAIRS else 0,
+        widest_title=widest_title,
     )
+    return _Survey(habits=habits, date=date)
 
 
+_FOREIGN_SHARE = 0.15
+#: Fewer titles of two lines say nothing of a habit.
+_PAIRS = 3
 #: Marks that Markdown, HTML, JSON, tables and lists put before a line.
 _FOREIGN = ("#", "<", "{", "}", '"', "* ", "- ", "| ", "> ", "    ", "[", "](")
 
@@ -102,9 +114,8 @@ def _items(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
             if (item.title, item.abstract) == last:
                 continue
             last = (item.title, item.abstract)
-            item = replace(item, position=tally.records + 1)
         tally.add(item)
-        yield item
+        yield replace(item, position=tally.records) if isinstance(item, Record) else item
     tally.judge()
 
 
@@ -121,7 +132,7 @@ class _Card:
         """The paper, its position still open, or why it is none."""
         title, abstract = " ".join(self.title), " ".join(self.abstract)
         if self.doubtful:
-            return Reject(line=self.line, reason="one wrapped title, or two of which one lacks its abstract")
+            return Reject(line=self.line, reason="lines that can be read in two ways")
         if not self.abstract and not _surely_title(title):
             return Reject(line=self.line, reason="neither a title nor a line of the page")
         if self.abstract and len(abstract) < _SHORTEST_ABSTRACT:
@@ -144,23 +155,26 @@ def _cards(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
     """
     card: _Card | None = None
     foot: list[Line] = []
-    for line, label in _labelled(data, habits):
+    for line, verdict in _labelled(data, habits):
+        label = verdict.label
         if label is Label.NOISE:
             foot.append(line)
             continue
-        if label in (Label.TITLE, Label.ABSTRACT) and card and (label is Label.TITLE or card.abstract):
+        if card and (label is Label.TITLE or (label is Label.ABSTRACT and card.abstract)):
+            card.doubtful |= _doubtful(card, verdict)
             yield card.item()
             card = None
-        if label is Label.TITLE:
-            card = _Card(line=line.number, title=[line.text], abstract=[])
-        elif label in (Label.TITLE_MORE, Label.DOUBT):
-            card = card or _Card(line=line.number, title=[], abstract=[])
+        if label in (Label.TITLE, Label.TITLE_MORE):
+            if not card:
+                card = _Card(line=line.number, title=[], abstract=[])
+                card.doubtful = bool(foot) and _surely_title(foot[-1].text) and _doubtful(card, verdict)
             card.title.append(line.text)
-            card.doubtful |= label is Label.DOUBT
         elif card:
             card.abstract.append(line.text)
         elif label is Label.ABSTRACT:
             yield Reject(line=line.number, reason="an abstract without a title")
+        if card:
+            card.doubtful |= verdict.margin < _DOUBT
         foot.clear()
     if card and _is_cut(card, foot):
         raise DumpError("cut in a title, or between a title and its abstract", line=card.line)
@@ -168,14 +182,25 @@ def _cards(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
         yield card.item()
 
 
+def _doubtful(card: _Card, following: Verdict) -> bool:
+    """Tell whether the line that ends a card may belong to it; a card without abstract is judged harder."""
+    if following.rival not in (Label.TITLE_MORE, Label.ABSTRACT_MORE):
+        return False
+    return following.margin < (_DOUBT if card.abstract else _DOUBT_WITHOUT_ABSTRACT)
+
+
 def _is_cut(card: _Card, foot: Sequence[Line]) -> bool:
     """Tell whether a document ends in the middle of a card: with a title, or one line that is no foot."""
     if all(is_page(line.text) for line in foot):
-        return not foot and len(" ".join(card.abstract)) < _SHORTEST_ABSTRACT
+        length = len(" ".join(card.abstract))
+        return not foot and (length < _SHORTEST_ABSTRACT or (card.doubtful and length < LONG))
     return len(foot) == 1 or not card.abstract
 
 
-def _labelled(data: bytes, habits: Habits) -> Iterator[tuple[Line, Label]]:
+_Labelled = tuple[Line, Verdict]
+
+
+def _labelled(data: bytes, habits: Habits) -> Iterator[_Labelled]:
     """Cut the document at long lines; what lies between two is one title as a rule."""
     held: list[Line] = []
     first = True
@@ -185,39 +210,42 @@ def _labelled(data: bytes, habits: Habits) -> Iterator[tuple[Line, Label]]:
             yield from _decoded(held, habits, first=first)
             held, first = [line], False
         elif len(held) > _STRETCH:
-            labelled = list(_decoded(held, habits, first=first))
-            cut = _last_abstract(labelled, line)
-            yield from labelled[: cut + 1]
-            held, first = held[len(held) - len(labelled) + cut :], False
+            labelled = _decoded(held, habits, first=first)
+            settled = labelled[: _last_abstract(labelled) + 1]
+            yield from settled
+            held, first = held[held.index(settled[-1][0]) :], False
     if held:
         yield from _decoded(held, habits, first=first, last=True)
 
 
-def _last_abstract(labelled: Sequence[tuple[Line, Label]], line: Line) -> int:
+def _last_abstract(labelled: Sequence[_Labelled]) -> int:
     """Where the last abstract starts: what comes before it is settled."""
-    starts = [index for index, (_, label) in enumerate(labelled) if label is Label.ABSTRACT]
+    starts = [index for index, (_, verdict) in enumerate(labelled) if verdict.label is Label.ABSTRACT]
     if not starts:
-        raise DumpError(f"{_STRETCH} lines without an abstract", line=line.number)
+        raise DumpError(f"{_STRETCH} lines without an abstract", line=labelled[0][0].number)
     return starts[-1]
 
 
-def _decoded(
-    held: list[Line], habits: Habits, *, first: bool, last: bool = False
-) -> list[tuple[Line, Label]]:
+def _decoded(held: list[Line], habits: Habits, *, first: bool, last: bool = False) -> list[_Labelled]:
     """Label a stretch; its first line was labelled with the stretch before, unless it is the first."""
     if first:
         held[:] = _without_glue(held)
-        return list(zip(held, labels(held, habits, first=True, last=last), strict=True))
-    if not last and _is_plain(held):
-        return [(held[1], Label.TITLE), (held[2], Label.ABSTRACT)]
-    return list(zip(held, labels(held, habits, first=False, last=last), strict=True))[1:]
+    elif not last and _is_plain(held):
+        return [
+            (held[1], Verdict(Label.TITLE, Label.NOISE, _SURE)),
+            (held[2], Verdict(Label.ABSTRACT, Label.ABSTRACT_MORE, _SURE)),
+        ]
+    labelled = list(zip(held, verdicts(held, habits, first=first), strict=True))
+    return labelled if first else labelled[1:]
 
 
 def _is_plain(held: Sequence[Line]) -> bool:
     """Tell whether a stretch is an abstract, one line that may be a title, and an abstract."""
-    if len(held) != 3 or not (ends_sentence(held[0].text) or held[1].after_blank):
+    if len(held) != 3 or len(held[1].text) >= LONG:
         return False
-    return as_title(held[1].text) >= 2
+    points = as_title(held[1].text)
+    parted = ends_sentence(held[0].text) or held[1].after_blank
+    return points >= 2 or (points >= 0 and parted)
 
 
 def _without_glue(held: Sequence[Line]) -> list[Line]:
