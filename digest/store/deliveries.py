@@ -95,7 +95,11 @@ def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
         return 0
     insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
     statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
-    added = int(conn.execute(statement, [_values(row, now) for row in rows]).rowcount)
+    # Without the option PostgreSQL, which is given many rows in one statement, is not asked how many it took.
+    counted = {"preserve_rowcount": True}
+    added = int(
+        conn.execute(statement, [_values(row, now) for row in rows], execution_options=counted).rowcount
+    )
     if added:
         conn.execute(sa.insert(plans).values(at=now, eligible=added))
     return added
@@ -295,10 +299,9 @@ def _give_back_failed(conn: Connection, failed: Sequence[int]) -> None:
 
 
 def withdraw(conn: Connection, subscriber_id: int, *, now: dt.datetime, reason: str) -> int:
-    """Suppress what is open for a reader who leaves; what was begun is past recall. Returns how many."""
+    """Suppress all mail that is open for a reader who leaves; what was begun is past recall. Returns how many."""
     recallable = sa.and_(
         deliveries.c.subscriber_id == subscriber_id,
-        deliveries.c.kind == Kind.DIGEST,
         deliveries.c.status.in_(OPEN),
         deliveries.c.begun_at.is_(None),
     )
