@@ -23,7 +23,7 @@ _STEPS = ("fetched", "new", "matched", "already_sent", "below_bar", "mailed")
 #: Columns that the time of day takes at the left.
 _MARGIN = 15
 #: Columns that a reason may take from the titles beside it.
-_REASON = 30
+_REASON = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +70,10 @@ class Account:
         self._line(f"{ALL_DUE:%H:%M} UTC", f"{waiting} readers are due, and none is mailed: nothing is new.")
 
     def served(self, reader: Reader, papers: Sequence[Mailed], leftover: int) -> None:
-        city = reader.schedule.zone.rpartition("/")[2].replace("_", " ")
         self._say("")
         what = f"{len(papers)} papers mailed to {reader.name}"
         more = f"; {leftover} more matched, over the cap of {reader.profile.cap}" if leftover else ""
-        self._line(f"{reader.schedule.hour:02}:00 {city}"[:_MARGIN], f"{what}{more}", style="cyan")
+        self._line(_hour(reader), f"{what}{more}", style="cyan")
         rows = [(Text(paper.title), Text(_label(paper.reasons[0]), style="dim")) for paper in papers]
         grid = Table.grid(padding=(0, 2), expand=True)
         grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -137,7 +136,12 @@ class Account:
 
 
 def _when(reader: Reader) -> str:
-    return f"{reader.schedule.frequency} at {reader.schedule.hour}:00 in {reader.schedule.zone}"
+    return f"{reader.schedule.frequency} at {_hour(reader)}"
+
+
+def _hour(reader: Reader) -> str:
+    city = reader.schedule.zone.rpartition("/")[2].replace("_", " ")
+    return f"{reader.schedule.hour:02}:00 {city}"
 
 
 def _label(reason: Reason) -> str:

@@ -34,7 +34,7 @@ class Reader:
 READERS = (
     Reader(
         address="vera@example.org",
-        taste="images and video; satellite images of forests",
+        taste="images, video, and forests from above",
         profile=Profile(
             topics=("image-generation", "video-generation", "segmentation"),
             interests=("satellite images of forests",),
@@ -43,7 +43,7 @@ READERS = (
     ),
     Reader(
         address="lin@example.org",
-        taste="language models and agents, but no benchmarks",
+        taste="language models and agents, no benchmarks",
         profile=Profile(
             topics=(
                 "large-language-models",
