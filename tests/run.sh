@@ -1,0 +1,76 @@
+#!/bin/sh
+# Every check and test of the project: sh tests/run.sh [--faults]
+#
+# Makes .venv where there is none, and as root on Debian installs the programs that some tests run. A test whose
+# program cannot be had is skipped, with a reason that begins with "needs". --faults runs the full-size fault runs too.
+set -u
+
+cd "$(dirname "$0")/.." || exit 1
+marked='not faults'
+case "${1-}" in
+    '') ;;
+    --faults) marked='faults or not faults' ;;
+    *) echo "usage: sh tests/run.sh [--faults]" >&2; exit 2 ;;
+esac
+python=${PYTHON:-python3}
+
+debian_packages() {
+    "$python" -c 'import ensurepip' 2>/dev/null || echo python3-venv
+    command -v chromium >/dev/null || echo chromium
+    [ -x /usr/sbin/smtp-sink ] || echo postfix
+}
+
+install_debian_packages() {
+    missing=$(debian_packages)
+    if [ -z "$missing" ] || [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        return 0
+    fi
+    echo "== apt-get install" $missing
+    # Postfix is wanted for its test programs alone: it is neither configured nor started.
+    guard=/usr/sbin/policy-rc.d
+    if [ -e "$guard" ]; then
+        guard=
+    else
+        printf '#!/bin/sh\nexit 101\n' > "$guard" && chmod +x "$guard"
+    fi
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -q >/dev/null && apt-get install -qq -y --no-install-recommends $missing >/dev/null ||
+        echo "apt-get failed; the tests that need $missing are skipped" >&2
+    [ -z "$guard" ] || rm -f "$guard"
+}
+
+install_python_packages() {
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv .venv || return 1
+    .venv/bin/python -m pip install -q --disable-pip-version-check -c deploy/constraints.txt -e '.[test]'
+}
+
+failed=
+check() {
+    name=$1
+    shift
+    echo "== $name"
+    "$@" || failed="$failed $name,"
+}
+
+install_debian_packages
+echo "== pip install"
+install_python_packages || { echo "run.sh: the installation failed" >&2; exit 1; }
+
+PATH="$PWD/.venv/bin:$PATH"
+export PATH
+check "ruff check" ruff check
+check "ruff format" ruff format --check
+check "mypy" mypy
+check "import-linter" lint-imports
+coverage erase
+check "pytest" pytest -q -m "$marked" -n auto --maxprocesses=4 --cov --cov-report=
+check "coverage of the core, all of it" coverage report --fail-under=100 \
+    --include='digest/ingest/*,digest/rank/*,digest/compose/*,digest/deliver/*,digest/subscribers/*'
+check "coverage of the whole, 95 %" coverage report --fail-under=95
+
+if [ -n "$failed" ]; then
+    echo "run.sh: failed:${failed%,}" >&2
+    exit 1
+fi
+echo "run.sh: all checks passed"
