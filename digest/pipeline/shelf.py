@@ -101,9 +101,10 @@ class Shelf:
         """The editions that a digest of `day` drew on, planned from `cursor` up to `edition_id`."""
         if cursor is None or frequency is Frequency.DAILY:
             return (edition_id,)
+        # The date of a week ago counts: at an hour before that day's edition was out, the digest then lacked it.
         oldest = day - dt.timedelta(days=SPAN_DAYS)
         held = reversed(self._editions)
-        return tuple(e.id for e in held if cursor < e.id <= edition_id and e.date > oldest)
+        return tuple(e.id for e in held if cursor < e.id <= edition_id and e.date >= oldest)
 
     def upto(self, day: dt.date) -> tuple[int, ...]:
         """The newest edition dated `day` or earlier, if any."""
