@@ -135,6 +135,9 @@ def _one(
         known = dumps.find(conn, hashlib.sha256(found.data).hexdigest())
         if known is not None and known.status is DumpStatus.STORED:
             return _again(conn, known, found, now, options)
+        if known is not None and known.status is DumpStatus.REFUSED:
+            dumps.fill(conn, known.id, found.data, modified_at=found.modified_at)
+            known = replace(known, modified_at=found.modified_at)
         dump = known or _keep(conn, found, now, options)
         report = _store(conn, replace(dump, name=found.name), found.data, on_records, options)
         dumps.arrive(conn, dump.id, name=found.name, at=now, dated=report.dated or _day(found, options))

@@ -55,6 +55,12 @@ def add(conn: Connection, dump: Dump, body: bytes | None) -> int:
     return int(conn.execute(sa.insert(dumps).values(**values).returning(dumps.c.id)).scalar_one())
 
 
+def fill(conn: Connection, dump_id: int, body: bytes, *, modified_at: dt.datetime) -> None:
+    """Keep the bytes of a dump that was refused for its size before, under the cap of that day."""
+    values = {"body": zlib.compress(body, 6), "size_bytes": len(body), "modified_at": modified_at}
+    conn.execute(sa.update(dumps).where(dumps.c.id == dump_id).values(values))
+
+
 def settle(conn: Connection, dump_id: int, **values: object) -> None:
     """Set what reading the dump has shown: format, status, reason, line, records…"""
     conn.execute(sa.update(dumps).where(dumps.c.id == dump_id).values(**values))
