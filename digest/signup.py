@@ -63,6 +63,7 @@ class Signup:
         """
         stored = normalise(address)
         with self.database.write() as conn:
+            subscribers.reserve(conn, address_key(stored))
             known = subscribers.find(conn, address_key(stored))
             barred = known is not None and known.state in (State.LEFT, State.SUPPRESSED)
             barred = barred or subscribers.suppressed(conn, self._hash(conn, stored)) is not None
@@ -70,6 +71,9 @@ class Signup:
                 return Outcome.KNOWN, known
             if barred and confirmed:
                 return Outcome.REFUSED, known or _nobody(stored, profile, schedule)
+            if barred and known is not None:
+                # Pending would hide that they had left: no import may activate them until they confirm.
+                subscribers.suppress(conn, self._hash(conn, stored), reason=known.state, at=now)
             subscriber = self._enter(conn, known, stored, profile, schedule, now)
             if confirmed:
                 self._activate(conn, subscriber, method, now)
@@ -81,7 +85,7 @@ class Signup:
     def confirm(self, subscriber_id: int, *, epoch: int, method: str, now: dt.datetime) -> bool:
         """Take a pending subscriber's yes; False where it is not pending, or the link is an old one."""
         with self.database.write() as conn:
-            subscriber = subscribers.get(conn, subscriber_id)
+            subscriber = subscribers.hold(conn, subscriber_id)
             if subscriber is None or subscriber.state is not State.PENDING or subscriber.epoch != epoch:
                 return False
             subscribers.allow(conn, self._hash(conn, subscriber.address))
@@ -91,17 +95,20 @@ class Signup:
     def change(
         self, subscriber: Subscriber, *, profile: Profile, schedule: Schedule, now: dt.datetime
     ) -> None:
-        """Change what a subscriber wants, and when; the next digest is worked out anew."""
+        """Change what a subscriber wants, and when; the next digest is worked out anew. Nothing once they left."""
         with self.database.write() as conn:
-            subscribers.change(conn, subscriber.id, profile=profile, schedule=schedule, **_NOT_WAITING)
-            if subscriber.state in _MAILABLE:
+            current = subscribers.hold(conn, subscriber.id)
+            if current is None or current.state is State.LEFT:
+                return
+            subscribers.change(conn, current.id, profile=profile, schedule=schedule, **_NOT_WAITING)
+            if current.state in _MAILABLE:
                 self._schedule(conn, subscriber.id, now)
 
     def pause(self, subscriber: Subscriber, *, method: str, now: dt.datetime) -> bool:
         """Mail nothing until resumed; what is planned is withdrawn. False where it is not active."""
-        if subscriber.state is not State.ACTIVE:
-            return False
         with self.database.write() as conn:
+            if not _is(conn, subscriber, State.ACTIVE):
+                return False
             subscribers.change(conn, subscriber.id, state=State.PAUSED, **_NOT_WAITING)
             deliveries.withdraw(conn, subscriber.id, now=now, reason="paused")
             subscribers.consent(conn, subscriber.id, at=now, event="paused", method=method)
@@ -109,9 +116,9 @@ class Signup:
 
     def resume(self, subscriber: Subscriber, *, method: str, now: dt.datetime) -> bool:
         """Mail again, from the newest edition on. False where it is not paused."""
-        if subscriber.state is not State.PAUSED:
-            return False
         with self.database.write() as conn:
+            if not _is(conn, subscriber, State.PAUSED):
+                return False
             subscribers.change(conn, subscriber.id, state=State.ACTIVE, cursor_edition_id=None)
             self._schedule(conn, subscriber.id, now)
             subscribers.consent(conn, subscriber.id, at=now, event="resumed", method=method)
@@ -120,24 +127,33 @@ class Signup:
     def leave(self, subscriber: Subscriber, *, method: str, now: dt.datetime, goodbye: bool = True) -> bool:
         """Stop for good: nothing not yet begun is mailed any more. False where they left before."""
         with self.database.write() as conn:
-            current = subscribers.get(conn, subscriber.id)
+            current = subscribers.hold(conn, subscriber.id)
             if current is None or current.state is State.LEFT:
                 return False
-            subscribers.change(conn, current.id, state=State.LEFT, due_at=None, epoch=current.epoch + 1)
-            deliveries.withdraw(conn, current.id, now=now, reason="left")
-            subscribers.consent(conn, current.id, at=now, event="left", method=method)
+            self._leave(conn, current, method, now)
             if goodbye and current.state in _MAILABLE:
                 self._mail(conn, current, Kind.GOODBYE, now)
         return True
 
     def erase(self, subscriber: Subscriber, *, method: str, now: dt.datetime) -> None:
         """Forget who they were. A keyed hash of the address stays, so that no import brings it back."""
-        self.leave(subscriber, method=method, now=now, goodbye=False)
         with self.database.write() as conn:
-            subscribers.suppress(conn, self._hash(conn, subscriber.address), reason="erased", at=now)
-            subscribers.remove(conn, subscriber.id)
-            deliveries.blank(conn, subscriber.id)
-            subscribers.consent(conn, subscriber.id, at=now, event="erased", method=method)
+            current = subscribers.hold(conn, subscriber.id)
+            if current is None or not current.address:
+                return
+            if current.state is not State.LEFT:
+                self._leave(conn, current, method, now)
+            subscribers.suppress(conn, self._hash(conn, current.address), reason="erased", at=now)
+            subscribers.remove(conn, current.id)
+            # A goodbye may still be open: without its address it must not be tried.
+            deliveries.withdraw(conn, current.id, now=now, reason="erased")
+            deliveries.blank(conn, current.id)
+            subscribers.consent(conn, current.id, at=now, event="erased", method=method)
+
+    def _leave(self, conn: Connection, current: Subscriber, method: str, now: dt.datetime) -> None:
+        subscribers.change(conn, current.id, state=State.LEFT, due_at=None, epoch=current.epoch + 1)
+        deliveries.withdraw(conn, current.id, now=now, reason="left")
+        subscribers.consent(conn, current.id, at=now, event="left", method=method)
 
     def _enter(
         self,
@@ -212,6 +228,12 @@ class Signup:
 
 
 _NOT_WAITING = {"waits_for": None, "waits_until": None, "waits_reason": None, "checked_edition_id": None}
+
+
+def _is(conn: Connection, subscriber: Subscriber, state: State) -> bool:
+    """Whether a subscriber is in this state now: who holds an older value must not undo that they left."""
+    current = subscribers.hold(conn, subscriber.id)
+    return current is not None and current.state is state
 
 
 def _nobody(address: str, profile: Profile, schedule: Schedule) -> Subscriber:

@@ -81,6 +81,19 @@ def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
     return _subscriber(row) if row else None
 
 
+def hold(conn: Connection, subscriber_id: int) -> Subscriber | None:
+    """The subscriber as they stand now, and will until this transaction ends: no other changes them meanwhile."""
+    query = sa.select(subscribers).where(subscribers.c.id == subscriber_id).with_for_update()
+    row = conn.execute(query).one_or_none()
+    return _subscriber(row) if row else None
+
+
+def reserve(conn: Connection, address_key: str) -> None:
+    """Hold back who else would add this address, until this transaction ends."""
+    if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
+        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(address_key, 0))))
+
+
 def every(conn: Connection, *, state: State | None = None) -> Iterator[Subscriber]:
     """All subscribers, by address."""
     query = sa.select(subscribers).order_by(subscribers.c.address_key)
