@@ -98,6 +98,11 @@ def ends_sentence(text: str) -> bool:
     return bool(_SENTENCE_END.search(text[-200:]))
 
 
+def has_sentences(text: str) -> bool:
+    """Tell whether one sentence ends and another begins within a line."""
+    return bool(_INNER_END.search(text))
+
+
 def capital_share(text: str) -> float:
     """Share of the words of four letters and more that start with a capital, 0 to 1."""
     words = [word for word in _WORD.findall(text) if len(word) > 3]

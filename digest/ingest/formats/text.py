@@ -13,6 +13,7 @@ from digest.errors import DumpError
 from digest.ingest.dates import parse_head_date
 from digest.ingest.formats.decode import Habits, Label, Verdict, verdicts
 from digest.ingest.formats.lines import LONG, Line, as_title, ends_sentence, hangs, is_page, lines, unglued
+from digest.ingest.formats.regular import cards, is_regular
 from digest.ingest.record import DumpDate, Reading, Record, Reject
 
 #: Lines decoded at once where a document wraps everything; a card is far shorter.
@@ -62,6 +63,8 @@ def _survey(data: bytes) -> _Survey:
             if seen_long and not shorts:
                 widest_title = max(widest_title, len(line.text))
             shorts += 1
+    if not count:
+        raise DumpError("the dump is empty")
     if marked > _FOREIGN_SHARE * count:
         raise DumpError("a document of another kind: its lines start with the marks of one", line=1)
     habits = Habits(
@@ -109,7 +112,7 @@ def _items(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
     """Give the cards with their positions, a doubled one once; judge the whole at the end."""
     tally = _Tally()
     last: tuple[str, str] | None = None
-    for item in _cards(data, habits):
+    for item in _plain_cards(data) if is_regular(lines(data)) else _cards(data, habits):
         if isinstance(item, Record):
             if (item.title, item.abstract) == last:
                 continue
@@ -117,6 +120,13 @@ def _items(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
         tally.add(item)
         yield replace(item, position=tally.records) if isinstance(item, Record) else item
     tally.judge()
+
+
+def _plain_cards(data: bytes) -> Iterator[Record]:
+    return (
+        Record(position=0, line=title.number, title=title.text, abstract=abstract.text)
+        for title, abstract in cards(lines(data))
+    )
 
 
 @dataclass(slots=True)
@@ -191,6 +201,8 @@ def _doubtful(card: _Card, following: Verdict) -> bool:
 
 def _is_cut(card: _Card, foot: Sequence[Line]) -> bool:
     """Tell whether a document ends in the middle of a card: with a title, or one line that is no foot."""
+    if len(card.abstract) > 1 and len(card.abstract[-2]) >= LONG > len(card.abstract[-1]):
+        return True
     if all(is_page(line.text) for line in foot):
         length = len(" ".join(card.abstract))
         return not foot and (length < _SHORTEST_ABSTRACT or (card.doubtful and length < LONG))
