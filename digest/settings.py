@@ -229,11 +229,14 @@ def packaged(folder: str) -> Path:
 
 def _check_environment(names: Iterable[str]) -> None:
     """pydantic-settings passes over variables of sections it does not know; a typing error must not."""
-    sections = {name.upper() for name in Settings.model_fields}
+    sections = {
+        name.upper(): hasattr(field.annotation, "model_fields")
+        for name, field in Settings.model_fields.items()
+    }
     for name in names:
         if name.upper().startswith(PREFIX):
-            section = name.upper()[len(PREFIX) :].partition("__")[0]
-            if section not in sections:
+            section, nested, _key = name.upper()[len(PREFIX) :].partition("__")
+            if section not in sections or (nested and not sections[section]):
                 raise SettingsError(f"{name}: unknown; sections are {', '.join(sorted(sections))}")
 
 
