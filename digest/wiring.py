@@ -165,7 +165,10 @@ class App:
         )
         policy = DeliverPolicy(connections=self.settings.relay.connections, retry=retry)
         hand_over_s = self.settings.relay.step_timeout_s + self.settings.relay.dot_timeout_s
-        return replace(policy, lease=replace(policy.lease, hand_over=dt.timedelta(seconds=hand_over_s)))
+        lease = replace(policy.lease, hand_over=dt.timedelta(seconds=hand_over_s))
+        # Under long time-outs no message would fit into the usual lease, and none would ever be begun.
+        length = max(lease.length, 2 * (lease.hand_over + lease.margin))
+        return replace(policy, lease=replace(lease, length=length))
 
     # -- the four steps, with everything they need filled in ---------------------------------------
 
