@@ -46,7 +46,7 @@ class Ticks:
             found = open_paths(
                 [str(path) for path in fresh], cap_bytes=cap_bytes, stdin=io.BytesIO(), now=app.clock()
             )
-            app.ingest(list(found), IngestOptions(zone=app.settings.tzinfo))
+            app.ingest(found, IngestOptions(zone=app.settings.tzinfo))
         self._known = {str(path): written for path, written in times.items()}
 
     def plan(self) -> None:

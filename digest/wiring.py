@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -172,7 +172,7 @@ class App:
 
     # -- the four steps, with everything they need filled in ---------------------------------------
 
-    def ingest(self, found: Sequence[Opened], options: IngestOptions) -> list[DumpReport]:
+    def ingest(self, found: Iterable[Opened], options: IngestOptions) -> list[DumpReport]:
         return list(ingest(self.database, found, now=self.clock(), options=options))
 
     def publish(self, *, early: bool = False) -> Edition | None:
