@@ -1,0 +1,15 @@
+"""Keep full-size runs out of an ordinary run, and let pytest say so."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what is marked `faults` unless `-m` was given: its count stands in the last line of the run."""
+    if config.option.markexpr:
+        return
+    full_size = [item for item in items if item.get_closest_marker("faults")]
+    if full_size:
+        config.hook.pytest_deselected(items=full_size)
+        items[:] = [item for item in items if item not in full_size]
