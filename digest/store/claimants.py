@@ -22,9 +22,11 @@ def claimant(folder: Path) -> Iterator[str]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     name = secrets.token_hex(8)
-    path = folder / name
-    with path.open("x") as lock:
+    path, draft = folder / name, folder / f".{name}"
+    with draft.open("x") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        # Locked first, seen then: a file between the two would be taken for a dead sender's.
+        draft.rename(path)
         yield name
         path.unlink(missing_ok=True)
 
@@ -33,7 +35,8 @@ def dead(folder: Path) -> list[str]:
     """Claimants of this machine whose process is gone."""
     if not folder.is_dir():
         return []
-    return [path.name for path in sorted(folder.iterdir()) if _is_free(path)]
+    names = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
+    return [path.name for path in names if _is_free(path)]
 
 
 def bury(folder: Path, names: list[str]) -> None:
