@@ -16,7 +16,7 @@ from digest.compose.sender import Sender
 from digest.compose.templates import Templates
 from digest.deliver.delivery import Kind
 from digest.deliver.policy import RetryPolicy
-from digest.errors import SettingsError, TaxonomyError
+from digest.errors import DigestError, SettingsError, TaxonomyError
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
@@ -58,13 +58,11 @@ class App:
     def database(self) -> Database:
         """The database, at the schema of this program; made where there is none, unless read-only."""
         database = Database(self.settings.database_url, read_only=self.read_only)
-        if self.read_only:
-            self._check_exists(database)
-            migrate.check(database)
-            return database
-        if database.is_sqlite:
-            Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
-        migrate.ready(database)
+        try:
+            self._prepare(database)
+        except DigestError:
+            database.close()
+            raise
         return database
 
     @cached_property
@@ -209,8 +207,13 @@ class App:
             stored = facts.get(conn, name)
         return bytes.fromhex(stored) if stored else bytes(32)
 
-    def _check_exists(self, database: Database) -> None:
-        if database.is_sqlite and not Path(str(database.url.database)).is_file():
-            raise SettingsError(
-                f"there is no database at {database.url.database} yet: run `digest ingest` first"
-            )
+    def _prepare(self, database: Database) -> None:
+        path = Path(str(database.url.database))
+        if not self.read_only:
+            if database.is_sqlite:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            migrate.ready(database)
+            return
+        if database.is_sqlite and not path.is_file():
+            raise SettingsError(f"there is no database at {path} yet: run `digest ingest` first")
+        migrate.check(database)
