@@ -55,7 +55,7 @@ def test_a_glued_button_is_taken_off_the_first_title_only() -> None:
 def test_a_name_that_its_abstract_repeats_is_no_glue() -> None:
     """`SearchNet` is a name where the abstract has it too."""
     data = document("SearchNet Finds Things", "We present SearchNet, which finds things well.", *KITES)
-    assert [title.text for title, _ in cards(lines(data))][0] == "SearchNet Finds Things"
+    assert next(title.text for title, _ in cards(lines(data))) == "SearchNet Finds Things"
 
 
 @pytest.mark.parametrize(

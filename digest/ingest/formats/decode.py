@@ -70,7 +70,8 @@ _LONGEST_TITLE = 170  # characters
 _NAMED = re.compile(r"[A-Z][^\s:]{1,30}: ")  # a method's name, with which titles begin
 _PAIRS = 0.12  # more than that is wrapping; so many abstracts are never missing
 _MOST = 0.4  # of the lines of a stretch
-_WIDEST = 140  # characters; nobody wraps wider
+_NARROWEST = 40  # characters; nobody wraps narrower, nor
+_WIDEST = 140  # wider
 _RAGGED = 10  # characters: the right edge of wrapped text
 _AFTER = 2.0  # noise between cards, where there should be none
 _STEM = 6  # letters: "segmentation" and "segmenting" are one word
@@ -200,7 +201,7 @@ def _wrap_width(stretch: Sequence[Line]) -> int:
     enough = max(3, _MOST * len(lengths))
     for index, length in enumerate(lengths):
         near = bisect_right(lengths, _RAGGED - length, lo=index, key=operator.neg) - index
-        if length <= _WIDEST and near >= enough:
+        if _NARROWEST <= length <= _WIDEST and near >= enough:
             return length
     return 0
 

@@ -7,7 +7,7 @@ between two of them is a title; every other stretch is decoded as a whole. Only 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from digest.errors import DumpError
 from digest.ingest.dates import parse_head_date
@@ -23,7 +23,7 @@ _HEAD = 40
 _SHORTEST_ABSTRACT = 60
 #: Points. Two readings of a line that are nearer than this are not told apart, and the card is rejected.
 _DOUBT = 1.5
-_DOUBT_WITHOUT_ABSTRACT = 5.0
+_DOUBT_IN_TITLES = 5.5
 _SURE = 100.0
 
 
@@ -134,8 +134,8 @@ class _Card:
     """A card as its lines come in."""
 
     line: int
-    title: list[str]
-    abstract: list[str]
+    title: list[str] = field(default_factory=list)
+    abstract: list[str] = field(default_factory=list)
     doubtful: bool = False
 
     def item(self) -> Record | Reject:
@@ -170,14 +170,15 @@ def _cards(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
         if label is Label.NOISE:
             foot.append(line)
             continue
-        if card and (label is Label.TITLE or (label is Label.ABSTRACT and card.abstract)):
-            card.doubtful |= _doubtful(card, verdict)
-            yield card.item()
+        fresh = None
+        if label is Label.TITLE or (label is Label.ABSTRACT and card and card.abstract):
+            fresh = _Card(line=line.number, doubtful=_may_go_on(card, foot, verdict))
+            if card:
+                card.doubtful |= fresh.doubtful
+                yield card.item()
             card = None
         if label in (Label.TITLE, Label.TITLE_MORE):
-            if not card:
-                card = _Card(line=line.number, title=[], abstract=[])
-                card.doubtful = bool(foot) and _surely_title(foot[-1].text) and _doubtful(card, verdict)
+            card = card or fresh or _Card(line=line.number, doubtful=True)
             card.title.append(line.text)
         elif card:
             card.abstract.append(line.text)
@@ -192,11 +193,16 @@ def _cards(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
         yield card.item()
 
 
-def _doubtful(card: _Card, following: Verdict) -> bool:
-    """Tell whether the line that ends a card may belong to it; a card without abstract is judged harder."""
-    if following.rival not in (Label.TITLE_MORE, Label.ABSTRACT_MORE):
-        return False
-    return following.margin < (_DOUBT if card.abstract else _DOUBT_WITHOUT_ABSTRACT)
+def _may_go_on(card: _Card | None, foot: Sequence[Line], verdict: Verdict) -> bool:
+    """Tell whether a line that starts a card may belong to what is before it.
+
+    Behind a title without abstract, or a line of the head like one, it is judged harder: half a title
+    would be a wrong paper.
+    """
+    if verdict.rival is Label.ABSTRACT_MORE:
+        return verdict.margin < _DOUBT
+    bare = not card.abstract if card else bool(foot) and _surely_title(foot[-1].text)
+    return bare and verdict.rival is Label.TITLE_MORE and verdict.margin < _DOUBT_IN_TITLES
 
 
 def _is_cut(card: _Card, foot: Sequence[Line]) -> bool:
@@ -226,8 +232,7 @@ def _labelled(data: bytes, habits: Habits) -> Iterator[_Labelled]:
             settled = labelled[: _last_abstract(labelled) + 1]
             yield from settled
             held, first = held[held.index(settled[-1][0]) :], False
-    if held:
-        yield from _decoded(held, habits, first=first, last=True)
+    yield from _decoded(held, habits, first=first, last=True)
 
 
 def _last_abstract(labelled: Sequence[_Labelled]) -> int:

@@ -1,0 +1,204 @@
+"""Answers of the daily-papers API."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digest.errors import DumpError
+from digest.ingest.formats import daily_papers, read
+from digest.ingest.record import DumpDate, Record, Reject
+
+
+def row(**paper: Any) -> dict[str, Any]:
+    """A row of the older kind, of an invented paper."""
+    return {
+        "paper": {
+            "id": "2408.01234",
+            "title": "Slow\n  Bread",
+            "summary": " Dough\nrises. ",
+            "upvotes": 7,
+            "publishedAt": "2024-08-28T05:41:52.000Z",
+            "authors": [
+                {"name": "Ada Lind"},
+                {"name": "H. Idden", "hidden": True},
+                {"name": "Bo Ek", "hidden": False},
+            ],
+        }
+        | paper,
+        "publishedAt": "2024-09-02T23:30:00.000Z",
+        "numComments": 2,
+    }
+
+
+def items(*rows: object) -> list[Record | Reject]:
+    """Read rows as an answer."""
+    return list(read(json.dumps(rows).encode()).items)
+
+
+def test_a_row_becomes_a_record() -> None:
+    """Text as it stands, names that are shown, counts, and the page of the paper."""
+    assert items(row(githubRepo="https://github.com/e/bread", doi="x")) == [
+        Record(
+            position=1,
+            line=1,
+            title="Slow\n  Bread",
+            abstract=" Dough\nrises. ",
+            arxiv_id="2408.01234",
+            authors=("Ada Lind", "Bo Ek"),
+            votes=7,
+            comments=2,
+            published_at=dt.datetime(2024, 8, 28, 5, 41, 52, tzinfo=dt.UTC),
+            url="https://huggingface.co/papers/2408.01234",
+            code_url="https://github.com/e/bread",
+        )
+    ]
+
+
+def test_what_is_missing_or_of_another_type_is_left_out() -> None:
+    """A title and an id are enough."""
+    sparse = {"paper": {"id": " own-1 ", "title": "T", "authors": ["x", {"name": 5}, {"name": " "}], "summary": None,
+                        "upvotes": True, "publishedAt": "soon", "githubRepo": ""}, "numComments": -1}  # fmt: skip
+    bare = {"paper": {"id": "2408.01234", "title": "T", "authors": "x", "upvotes": 2**31, "publishedAt": 5}}
+    assert items(sparse, bare) == [
+        Record(position=1, line=1, title="T", abstract="", url="https://huggingface.co/papers/own-1"),
+        Record(position=2, line=2, title="T", abstract="", arxiv_id="2408.01234",
+               url="https://huggingface.co/papers/2408.01234"),
+    ]  # fmt: skip
+    counts = items(row(upvotes=0), row(upvotes=2**31 - 1))
+    assert [item.votes for item in counts if isinstance(item, Record)] == [0, 2**31 - 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("2024-08-28T05:41:52", dt.datetime(2024, 8, 28, 5, 41, 52, tzinfo=dt.UTC)),
+        ("2024-08-28T05:41:52+02:00", dt.datetime(2024, 8, 28, 3, 41, 52, tzinfo=dt.UTC)),
+        ("0001-01-01T00:00:00+02:00", None),
+    ],
+)
+def test_times_are_utc(given: str, expected: dt.datetime | None) -> None:
+    """A zone is honoured, its absence means UTC, and a time before all calendars is none."""
+    record = items(row(publishedAt=given))[0]
+    assert isinstance(record, Record)
+    assert record.published_at == expected
+    assert expected is None or (record.published_at and record.published_at.tzinfo is dt.UTC)
+
+
+def test_rows_that_are_no_papers_are_rejected_with_their_number() -> None:
+    """The others keep their place in the list of papers."""
+    found = items(
+        row(), 5, {"paper": []}, row(title=None), row(title=" "), row(id=7), row(id=""), row(title="Last")
+    )
+    assert found[1:-1] == [
+        Reject(line=2, reason="a row without a paper"),
+        Reject(line=3, reason="a row without a paper"),
+        Reject(line=4, reason="a paper without a title"),
+        Reject(line=5, reason="a paper without a title"),
+        Reject(line=6, reason="a paper without an id"),
+        Reject(line=7, reason="a paper without an id"),
+    ]
+    last = found[-1]
+    assert isinstance(last, Record)
+    assert (last.title, last.position, last.line) == ("Last", 2, 8)
+
+
+def test_lone_surrogates_and_nul_become_replacement_characters() -> None:
+    """No string of a record can fail to be encoded, or to be stored."""
+    record = items(row(title="a\ud800b\u0000", summary="\udfff", authors=[{"name": "\ud83d\ude00 \ud83d"}]))[
+        0
+    ]
+    assert isinstance(record, Record)
+    assert (record.title, record.abstract, record.authors) == (
+        "a\ufffdb\ufffd",
+        "\ufffd",
+        ("\U0001f600 \ufffd",),
+    )
+
+
+def test_the_newest_day_dates_the_dump() -> None:
+    """Of submission where rows give it, else of publication on the page; none where neither is given."""
+    newer = row(submittedOnDailyAt="2026-01-09T01:16:50.715Z")
+    newest = row(submittedOnDailyAt="2026-01-10T23:59:59.000Z")
+    assert read(json.dumps([newest, row(), newer]).encode()).date == DumpDate(year=2026, month=1, day=10)
+    assert read(json.dumps([row()]).encode()).date == DumpDate(year=2024, month=9, day=2)
+    undated = {"paper": {"id": "x", "title": "T"}}
+    assert read(json.dumps([undated]).encode()).date is None
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "line"),
+    [
+        ("[]", "no papers in it", 0),
+        (" [ \n ] ", "no papers in it", 0),
+        ("[[1]]", "no papers in it", 0),
+        ('["a"]', "no papers in it", 0),
+        ('{"error": "Too many\\ud800 requests"}', "the answer is an error: Too many\ufffd requests", 1),
+        ('{"error": 5}', "JSON, but not a list of papers", 1),
+        ("{}", "JSON, but not a list of papers", 1),
+        ("[" * 100_000, "nested too deep", 1),
+        ('[{"a": ' + "9" * 5000 + "}]", "not JSON", 1),
+        ('[{"a": 1}] x', "text after the end of the list", 1),
+        ('[{"a": 1}\n {', "cut, or broken, between two rows", 2),
+        ('[{"a": 1}\n', "cut, or broken, between two rows", 2),
+        ('[{"a":\n 1},\n{"b"', "not JSON, or cut: Expecting ':' delimiter", 3),
+        ('[{"a": 1},\n{"b": 1,\n"c', "not JSON, or cut: Unterminated string starting at", 3),
+        ("[", "not JSON, or cut: Expecting value", 1),
+    ],
+)
+def test_what_is_no_list_of_papers_is_refused(data: str, reason: str, line: int) -> None:
+    """Cut, broken, nested or of another shape: with reason and line."""
+    with pytest.raises(DumpError) as refusal:
+        read(data.encode())
+    assert (refusal.value.reason, refusal.value.line) == (reason, line)
+
+
+def test_an_answer_larger_than_the_window_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and characters that a window cuts are put together again."""
+    monkeypatch.setattr(daily_papers, "_WINDOW", 7)
+    rows = [row(title=f"Ünï {number}", summary="é😀" * number) for number in range(30)]
+    found = items(*rows)
+    assert [(item.title, item.abstract) for item in found if isinstance(item, Record)] == [
+        (one["paper"]["title"], one["paper"]["summary"]) for one in rows
+    ]
+    raw = json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    assert [item.title for item in read(raw).items if isinstance(item, Record)] == [
+        one["paper"]["title"] for one in rows
+    ]
+
+
+def test_a_row_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than held whole."""
+    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 400_000)
+    with pytest.raises(DumpError) as refusal:
+        read(b'[{"paper":\n"' + b"x" * 2_000_000)
+    assert (refusal.value.reason, refusal.value.line) == ("a row that does not end", 1)
+
+
+def test_real_answers_are_read_whole(shared_data: Path) -> None:
+    """743 rows over 50 files, dated by their files' names, and each text exactly as given."""
+    count = 0
+    for path in sorted((shared_data / "hf_api").glob("*.json")):
+        data = path.read_bytes()
+        reading = read(data)
+        records = [item for item in reading.items if isinstance(item, Record)]
+        papers = [one["paper"] for one in json.loads(data)]
+        assert [(r.title, r.abstract, r.arxiv_id) for r in records] == [
+            (p["title"], p["summary"], p["id"]) for p in papers
+        ]
+        day = dt.date.fromisoformat(path.stem)
+        assert reading.date == DumpDate(year=day.year, month=day.month, day=day.day)
+        count += len(records)
+    assert count == 743
+
+
+def test_a_real_answer_cut_anywhere_is_refused(shared_data: Path) -> None:
+    """At 200 offsets, none gives a single paper."""
+    data = (shared_data / "hf_api" / "2024-09-02.json").read_bytes().rstrip()
+    for number in range(200):
+        with pytest.raises(DumpError):
+            read(data[: number * len(data) // 200])
