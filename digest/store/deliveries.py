@@ -178,9 +178,11 @@ def claim(
         )
         if only is not None:
             waiting = waiting.where(deliveries.c.subscriber_id.in_(list(only)))
+        # A CTE that locks is run once; PostgreSQL may run a subquery again for each row, and claim past the limit.
+        chosen = waiting.cte("chosen")
         rows = conn.execute(
             sa.update(deliveries)
-            .where(deliveries.c.id.in_(waiting.scalar_subquery()))
+            .where(deliveries.c.id.in_(sa.select(chosen.c.id)))
             .values(status=Status.CLAIMED, claimant=claimant, lease_until=lease_until)
             .returning(deliveries)
         )
