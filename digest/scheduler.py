@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import queue
 import signal
 import threading
 import time
@@ -98,13 +99,14 @@ def running(app: App) -> Iterator[Ticks]:
 def run_until_stopped(app: App) -> None:
     """Tick until SIGTERM or SIGINT; what is begun is settled before this returns."""
     _ = app.relay  # a service that cannot send should say so at once, not at seven in the morning
-    done = threading.Event()
+    # A handler runs between any two steps of this thread, so setting an Event could wait for a lock that this very
+    # thread holds; a SimpleQueue is made for it.
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: done.set())
+        signal.signal(number, lambda number, _frame: told.put(number))
     with running(app) as ticks:
         _log.info("started", folder=str(app.settings.dump_folder), zone=app.settings.zone)
-        while not done.wait(1.0):
-            pass
+        told.get()
         ticks.stop.set()
     _log.info("stopped")
 

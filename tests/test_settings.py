@@ -166,6 +166,13 @@ def test_base_url(given: str, kept: str) -> None:
     assert Settings(base_url=given).base_url == kept
 
 
+def test_the_search_page() -> None:
+    """The page of papers that came without one is the operator's to choose."""
+    assert Settings(edition={"search_url": "https://example.org/?q={title}"}).edition.search_url.endswith(
+        "{title}"
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "name", "address"),
     [

@@ -184,6 +184,12 @@ def test_a_hand_over_fits_into_its_lease(
     assert lease.may_begin(lease.until(NOW), now=NOW + lease.length / 4)
 
 
+def test_signing_up(sqlite_database: Database, tmp_path: Path) -> None:
+    """Sign-ups work on the program's database, with its stamp."""
+    app = make_app(sqlite_database, tmp_path)
+    assert (app.signup.database, app.signup.stamp) == (sqlite_database, app.stamp)
+
+
 def test_the_clock(tmp_path: Path) -> None:
     """The program's clock tells UTC unless a test stops it."""
     assert App(make_settings(tmp_path)).clock is utc_now

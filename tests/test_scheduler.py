@@ -1,0 +1,279 @@
+"""What happens by itself: dumps are taken in, editions planned, mail delivered."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from digest import scheduler
+from digest.compose.message import Message
+from digest.deliver.reply import Reply, Step
+from digest.errors import DigestError, SettingsError
+from digest.relay.memory import MemoryRelay, in_turn
+from digest.scheduler import Ticks, running
+from digest.settings import DeliverySettings, RelaySettings
+from digest.store import dumps, editions, papers
+from digest.store.database import Database
+from digest.wiring import App
+from tests.factories import (
+    DAY,
+    NOW,
+    TODAY,
+    Clock,
+    add_subscriber,
+    clean_records,
+    daily_papers,
+    list_records,
+    make_app,
+    make_settings,
+)
+
+PATIENCE_S = 60.0
+REFUSED = Reply(step=Step.MAIL, code=550, text="5.7.1 not from you")
+
+
+def put(app: App, name: str, *titles: str) -> Path:
+    """Put a dump into the watched folder."""
+    path = app.settings.dump_folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(daily_papers(titles))
+    return path
+
+
+def written_at(path: Path) -> dt.datetime:
+    """When the kernel says that the file changed last; the tests' clocks are set by it."""
+    return dt.datetime.fromtimestamp(path.stat().st_ctime, dt.UTC)
+
+
+def arrivals(app: App) -> list[str]:
+    with app.database.read() as conn:
+        return list(conn.exec_driver_sql("SELECT name FROM arrivals ORDER BY id").scalars())
+
+
+# -- watching ------------------------------------------------------------------------------------------
+
+
+def test_watching(database: Database, tmp_path: Path) -> None:
+    """A dump is taken in once it has come to rest, once, and again when it was written anew."""
+    clock = Clock()
+    app = make_app(database, tmp_path, clock=clock)
+    ticks = Ticks(app)
+    ticks.watch()
+    assert app.settings.dump_folder.is_dir()
+    path = put(app, "one.json", "On Kites")
+    clock.now = written_at(path) + dt.timedelta(seconds=scheduler.QUIET_S - 1)
+    ticks.watch()
+    assert arrivals(app) == []
+    clock.advance(seconds=2)
+    for _ in range(3):
+        ticks.watch()
+    assert arrivals(app) == [str(path)]
+    path.write_bytes(daily_papers(["On Kites", "On Bread"]))
+    os.utime(path, (1, 1))
+    clock.now = written_at(path) + dt.timedelta(minutes=1)
+    other = put(app, "two.json", "On Looms")
+    ticks.watch()
+    clock.now = written_at(other) + dt.timedelta(minutes=2)
+    ticks.watch()
+    ticks.watch()
+    assert arrivals(app) == [str(path), str(path), str(other)]
+    with database.read() as conn:
+        assert papers.total(conn) == 3
+
+
+def test_a_bad_dump_stops_no_other(database: Database, tmp_path: Path) -> None:
+    """A dump that cannot be read is quarantined once; the one beside it is taken in."""
+    clock = Clock()
+    app = make_app(database, tmp_path, clock=clock)
+    bad, good = put(app, "a.json"), put(app, "b.json", "On Kites")
+    bad.write_bytes(b"[{]")
+    clock.now = max(written_at(bad), written_at(good)) + dt.timedelta(minutes=1)
+    ticks = Ticks(app)
+    ticks.watch()
+    ticks.watch()
+    with database.read() as conn:
+        assert [(dump.name, str(dump.status)) for dump in dumps.every(conn)] == [
+            (str(bad), "quarantined"),
+            (str(good), "stored"),
+        ]
+    assert len(arrivals(app)) == 2
+
+
+# -- planning and delivering ---------------------------------------------------------------------------
+
+
+def mailing(database: Database, folder: Path, relay: MemoryRelay, clock: Clock, **sections: object) -> App:
+    """The program with one reader who is due, and a paper for them."""
+    app = make_app(database, folder, relay=relay, clock=clock, **sections)
+    with database.write() as conn:
+        list_records(conn, clean_records("On Kites"))
+        add_subscriber(conn, "ada@example.org", now=NOW)
+    return app
+
+
+def test_a_day(database: Database, tmp_path: Path) -> None:
+    """The edition is published at its hour, the reader planned at theirs, and mailed once."""
+    relay, clock = MemoryRelay(), Clock(NOW.replace(hour=5))
+    app = mailing(database, tmp_path, relay, clock)
+    ticks = Ticks(app)
+    ticks.plan()
+    with database.read() as conn:
+        assert editions.newest(conn) is None
+    clock.now = NOW
+    for _ in range(3):
+        ticks.plan()
+        ticks.deliver()
+    assert [message.recipient for message in relay.accepted] == ["ada@example.org"]
+    with database.read() as conn:
+        assert [edition.date for edition in editions.every(conn)] == [TODAY]
+    clock.now = NOW + DAY
+    ticks.plan()
+    ticks.deliver()
+    assert len(relay.tried) == 1  # nothing new
+
+
+def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
+    """When the relay refuses us, delivery rests for the pause, and goes on at its end by itself."""
+    relay, clock = MemoryRelay(in_turn([REFUSED])), Clock()
+    app = mailing(database, tmp_path, relay, clock)
+    pause = app.deliver_policy.retry.pause
+    ticks = Ticks(app)
+    ticks.plan()
+    with structlog.testing.capture_logs() as logged:
+        ticks.deliver()
+        ticks.deliver()
+    assert len(relay.tried) == 1
+    (told,) = [event for event in logged if event["event"] == "delivery paused"]
+    assert told["until"] == (NOW + pause).isoformat()
+    assert "5.7.1" in told["reason"]
+    clock.now = NOW + pause - dt.timedelta(seconds=1)
+    ticks.deliver()
+    assert len(relay.tried) == 1
+    clock.advance(hours=2)
+    ticks.deliver()
+    assert [message.recipient for message in relay.accepted] == ["ada@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [(DigestError("locked"), "error"), (ValueError("bug"), "exc_info")]
+)
+def test_a_tick_that_fails(error: Exception, shown: str) -> None:
+    """A tick that fails is told with its name and does not raise; the next is tried as if nothing had been."""
+    calls: list[int] = []
+
+    def plan() -> None:
+        calls.append(1)
+        raise error
+
+    guarded = scheduler._guarded(plan)
+    with structlog.testing.capture_logs() as logged:
+        guarded()
+        guarded()
+    assert len(calls) == 2
+    assert [(event["event"], event["tick"], event["log_level"]) for event in logged] == [
+        ("tick failed", "plan", "error")
+    ] * 2
+    assert all(event[shown] for event in logged)
+
+
+# -- running -------------------------------------------------------------------------------------------
+
+
+class Gate:
+    """A relay's script that says when the first message came, and holds it until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, message: Message) -> Reply | None:
+        self.reached.set()
+        assert self.opened.wait(PATIENCE_S)
+        return None
+
+
+def ledger(database: Database) -> list[tuple[Any, ...]]:
+    with database.read() as conn:
+        return [
+            tuple(row) for row in conn.exec_driver_sql("SELECT status, begun_at, claimant FROM deliveries")
+        ]
+
+
+def often(**sections: object) -> dict[str, object]:
+    return {"delivery": DeliverySettings(tick_s=0.05), **sections}
+
+
+def test_running_and_draining(database: Database, tmp_path: Path) -> None:
+    """The ticks run in the background; at the end what is begun is settled before the block is left."""
+    gate = Gate()
+    relay = MemoryRelay(gate)
+    app = mailing(database, tmp_path, relay, Clock(), **often())
+    with running(app) as ticks:
+        assert gate.reached.wait(PATIENCE_S)
+        assert [status for status, *_ in ledger(database)] == ["claimed"]
+        # Opened by the time that the end waits for the message in flight.
+        threading.Timer(0, gate.opened.set).start()
+    assert ticks.stop.is_set()
+    assert ledger(database) == [("sent", None, None)]
+    assert len(relay.accepted) == 1
+
+
+def test_a_run_goes_on_after_trouble(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that breaks on its first tick is tried again, and stops no other step."""
+    delivered, failed = threading.Event(), threading.Event()
+
+    def delivering(message: Message) -> None:
+        delivered.set()
+
+    app = mailing(sqlite_database, tmp_path, MemoryRelay(delivering), Clock(), **often())
+    monkeypatch.setattr(scheduler, "PLAN_S", 0.05)
+    publish = App.publish
+
+    def once(self: App) -> Any:
+        if not failed.is_set():
+            failed.set()
+            raise DigestError("no disk")
+        return publish(self)
+
+    monkeypatch.setattr(App, "publish", once)
+    with running(app):
+        assert delivered.wait(PATIENCE_S)
+    assert failed.is_set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop(sqlite_database: Database, tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and SIGINT end the service after the message in flight was settled."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+
+    def stopping(message: Message) -> None:
+        os.kill(os.getpid(), number)
+
+    relay = MemoryRelay(stopping)
+    app = mailing(sqlite_database, tmp_path, relay, Clock(), **often())
+    try:
+        with structlog.testing.capture_logs() as logged:
+            scheduler.run_until_stopped(app)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    assert [event["event"] for event in logged if event["event"] in ("started", "stopped")] == [
+        "started",
+        "stopped",
+    ]
+    assert ledger(sqlite_database) == [("sent", None, None)]
+    assert len(relay.accepted) == 1
+
+
+def test_a_service_that_cannot_send(tmp_path: Path) -> None:
+    """Without a relay the service does not start: it says so at once."""
+    with pytest.raises(SettingsError, match=r"relay\.url is not set"):
+        scheduler.run_until_stopped(App(make_settings(tmp_path, relay=RelaySettings())))
