@@ -104,6 +104,7 @@ def replay(database: Database, *, on_dump: Callable[[str], None] = lambda _name:
     """
     reports = []
     with database.write() as conn:
+        dumps.alone(conn)
         for dump in list(dumps.every(conn)):
             body = dumps.body(conn, dump.id)
             if body is not None:
@@ -132,6 +133,7 @@ def _one(
     if isinstance(found, Oversize):
         return _refuse(database, found, now)
     with database.write() as conn:
+        dumps.alone(conn)
         known = dumps.find(conn, hashlib.sha256(found.data).hexdigest())
         if known is not None and known.status is DumpStatus.STORED:
             return _again(conn, known, found, now, options)
@@ -182,6 +184,7 @@ def _day(found: RawDump, options: IngestOptions) -> dt.date:
 def _refuse(database: Database, found: Oversize, now: dt.datetime) -> DumpReport:
     reason = f"{found.size_bytes:,} bytes, over the cap"
     with database.write() as conn:
+        dumps.alone(conn)
         if dumps.find(conn, found.sha256) is None:
             refused = Dump(
                 sha256=found.sha256,

@@ -78,3 +78,12 @@ def test_rejects_are_replaced(database: Database, rows: list[tuple[int, str]]) -
         assert sorted(dumps.rejected(conn, one)) == sorted(rows)
         assert [line for line, _reason in dumps.rejected(conn, one)] == [line for line, _reason in rows]
         assert dumps.rejected(conn, other) == [(1, "another dump's")]
+
+
+def test_a_refused_dump_that_fits_later(database: Database) -> None:
+    """The bytes of a dump that was over the cap are kept when they come again under a larger one."""
+    with database.write() as conn:
+        refused = dumps.add(conn, GIVEN, None)
+        dumps.fill(conn, refused, b"whole", modified_at=NOW)
+        (found,) = dumps.every(conn)
+        assert (dumps.body(conn, refused), found.size_bytes, found.modified_at) == (b"whole", 5, NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Sequence
 from itertools import pairwise, permutations
 
@@ -401,3 +402,27 @@ def test_dates_of_sightings(database: Database) -> None:
         list_records(conn, [clean_record(KITE, published_at=dt.datetime(2026, 11, 1, 1, tzinfo=zone))])
         stored = str(conn.exec_driver_sql("SELECT published_at FROM sightings").scalar_one())
     assert stored.startswith("2026-10-31 23:00:00")
+
+
+def test_dumps_that_come_at_once(database: Database) -> None:
+    """Dumps that are taken in at the same moment by several processes list each paper once."""
+    errors: list[BaseException] = []
+    start = threading.Barrier(4)
+
+    def take_in(name: str) -> None:
+        start.wait()
+        try:
+            with database.write() as conn:
+                dumps.alone(conn)
+                list_records(conn, [clean_record(KITE), clean_record(BREAD, arxiv_id=LOW, position=2)], name)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=take_in, args=(f"dump {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with database.read() as conn:
+        assert [(paper.title, paper.arxiv_id) for paper in papers.every(conn)] == [(KITE, None), (BREAD, LOW)]

@@ -1,0 +1,178 @@
+"""What writes, meets a lock, and gives up: it raises, and leaves nothing half-done."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy.engine import Connection
+
+from digest.deliver.delivery import Status
+from digest.store import database as store_database
+from digest.store import deliveries, dumps, editions, facts, papers, subscribers
+from digest.store.database import Database, DatabaseError
+from digest.store.deliveries import Result
+from digest.store.dumps import Dump, DumpStatus
+from digest.store.schema import metadata
+from digest.store.subscribers import Step
+from digest.subscribers.subscriber import Profile, Schedule, State
+from tests.factories import (
+    DAY,
+    HOUR,
+    NOW,
+    TODAY,
+    add_subscriber,
+    clean_records,
+    edition_paper,
+    list_records,
+    pick,
+    planned,
+    publish_edition,
+)
+
+TABLES = tuple(metadata.tables)
+MODULES = (deliveries, dumps, editions, facts, papers, subscribers)
+DUMP = Dump(
+    sha256="cd" * 32, name="x", size_bytes=1, status=DumpStatus.STORED, received_at=NOW, modified_at=NOW
+)
+STEP = Step(
+    subscriber_id=1,
+    last_date_was=None,
+    cursor_edition_id=None,
+    last_date=TODAY,
+    last_mailed_at=NOW,
+    due_at=None,
+)
+PERSON = {"profile": Profile(), "schedule": Schedule(), "now": NOW, "due_at": None, "state": State.ACTIVE}
+
+#: Every store function that writes, called so that it has something to write in the database below.
+WRITES: dict[str, Callable[[Connection], object]] = {
+    "deliveries.begin": lambda conn: deliveries.begin(conn, [1], claimant="me", now=NOW),
+    "deliveries.blank": lambda conn: deliveries.blank(conn, 1),
+    "deliveries.claim": lambda conn: deliveries.claim(
+        conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9
+    ),
+    "deliveries.drop": lambda conn: deliveries.drop(conn, [2], claimant="me", now=NOW),
+    "deliveries.expire": lambda conn: deliveries.expire(conn, now=NOW + 2 * DAY),
+    "deliveries.keep_hashes": lambda conn: deliveries.keep_hashes(conn, [(1, "ab" * 32)]),
+    "deliveries.lapse": lambda conn: deliveries.lapse(conn, now=NOW, dead=["me"], park=True),
+    "deliveries.plan": lambda conn: deliveries.plan(
+        conn, [planned(add_subscriber(conn), picks=(pick(),))], now=NOW
+    ),
+    "deliveries.release": lambda conn: deliveries.release(conn, "me"),
+    "deliveries.settle": lambda conn: deliveries.settle(
+        conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
+    ),
+    "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, 3, now=NOW, reason="left"),
+    "dumps.add": lambda conn: dumps.add(conn, DUMP, b"x"),
+    "dumps.arrive": lambda conn: dumps.arrive(conn, 1, name="again", at=NOW, dated=TODAY),
+    "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", modified_at=NOW),
+    "dumps.reject": lambda conn: dumps.reject(conn, 1, [(1, "no title")]),
+    "dumps.settle": lambda conn: dumps.settle(conn, 1, reason="cut"),
+    "editions.publish": lambda conn: editions.publish(
+        conn,
+        date=TODAY + DAY,
+        at=NOW,
+        drawn=[edition_paper(new, place=1) for new in editions.new_papers(conn)],
+    ),
+    "facts.key": lambda conn: facts.key(conn, "links"),
+    "papers.forget": lambda conn: papers.forget(conn, 1),
+    "papers.hide_unseen": lambda conn: papers.forget(conn, 1) and papers.hide_unseen(conn),  # type: ignore[func-returns-value] # one after the other
+    "papers.record": lambda conn: papers.record(conn, 2, clean_records("On Nets", start=9)),
+    "papers.show": lambda conn: papers.show(conn, [1, 2]),
+    "papers.show_listed": lambda conn: papers.show_listed(conn, [1, 2]),
+    "subscribers.add": lambda conn: subscribers.add(
+        conn,
+        address="new@example.org",
+        address_key="new@example.org",
+        **PERSON,  # type: ignore[arg-type] # as above
+    ),
+    "subscribers.allow": lambda conn: subscribers.allow(conn, "ab"),
+    "subscribers.change": lambda conn: subscribers.change(conn, 1, epoch=7),
+    "subscribers.consent": lambda conn: subscribers.consent(conn, 1, at=NOW, event="left", method="link"),
+    "subscribers.give_back": lambda conn: subscribers.give_back(conn, [(1, None, 1)]),
+    "subscribers.move": lambda conn: subscribers.move(conn, [STEP]),
+    "subscribers.remove": lambda conn: subscribers.remove(conn, 1),
+    "subscribers.suppress": lambda conn: subscribers.suppress(conn, "cd", reason="left", at=NOW),
+}
+READS = {
+    "deliveries": {"balance", "mailed_since", "of", "planned_on", "settled_since"},
+    "dumps": {"alone", "body", "every", "find", "rejected"},
+    "editions": {"contents", "every", "fetched", "holding", "new_papers", "newest", "on"},
+    "facts": {"get"},
+    "papers": {"every", "get", "names", "search", "total"},
+    "subscribers": {
+        "consented", "counts", "due", "every", "find", "get", "hold", "reserve", "standing", "standings", "suppressed"
+    },
+}  # fmt: skip
+
+
+def functions() -> Iterator[str]:
+    """All public store functions that take a connection."""
+    for module in MODULES:
+        short = module.__name__.rpartition(".")[2]
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__ and not name.startswith("_"):
+                yield f"{short}.{name}"
+
+
+def test_every_function_is_listed() -> None:
+    """Each store function is known here as one that writes or one that reads."""
+    reads = {f"{module}.{name}" for module, names in READS.items() for name in names}
+    assert set(functions()) == set(WRITES) | reads
+    assert not set(WRITES) & reads
+
+
+@pytest.fixture
+def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A database in which each of them has something to do, with locks waited for 20 ms."""
+    edition = publish_edition(database, "On Kites", "On Bread")
+    with database.write() as conn:
+        list_records(conn, clean_records("On Looms"), "2", dated=TODAY + DAY)
+        readers = [add_subscriber(conn) for _ in range(4)]
+        subscribers.change(conn, readers[0].id, cursor_edition_id=edition)
+        subscribers.suppress(conn, "ab", reason="left", at=NOW)
+        deliveries.plan(conn, [planned(reader, picks=(pick(),)) for reader in readers], now=NOW)
+        deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=2)
+        subscribers.change(conn, readers[1].id, state=State.LEFT)
+    monkeypatch.setattr(store_database, "LOCK_TIMEOUT_S", 0.02)
+    impatient = Database(database.url.render_as_string(hide_password=False))
+    yield impatient
+    impatient.close()
+
+
+@contextmanager
+def locked(database: Database) -> Iterator[None]:
+    """Someone else writes: everywhere on SQLite, into every table on PostgreSQL."""
+    with database.write() as conn:
+        if not database.is_sqlite:
+            for table in TABLES:
+                conn.exec_driver_sql(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
+        yield
+
+
+def rows(conn: Connection) -> dict[str, list[str]]:
+    """All that is stored."""
+    return {
+        table: sorted(str(tuple(row)) for row in conn.exec_driver_sql(f"SELECT * FROM {table}"))
+        for table in TABLES
+    }
+
+
+def test_under_a_lock(database: Database, filled: Database) -> None:
+    """Under a lock that lasts, every write raises, and the database is as before; without it each one writes."""
+    with filled.read() as conn:
+        before = rows(conn)
+    for name, write in WRITES.items():
+        with locked(database), pytest.raises(DatabaseError, match="lock"), filled.write() as conn:
+            write(conn)
+            pytest.fail(f"{name} wrote under a lock")
+        with filled.read() as conn:
+            assert rows(conn) == before, name
+    idle = {"papers.show", "papers.show_listed"}  # they decide again what was decided already
+    for name, write in WRITES.items():
+        with filled.engine.connect() as conn:  # rolled back
+            write(conn)
+            assert (rows(conn) != before) == (name not in idle), name
