@@ -31,10 +31,10 @@ def run(
     log.configure(level="warning")
     terminal = console()
     terminal.width = min(terminal.width, _WIDTH)
-    show(out, Account(terminal, command=_command()))
+    show(out, Account(terminal, command=command_here()))
 
 
-def _command() -> str:
+def command_here() -> str:
     """How to call this program again: its path where `digest` alone would not be found."""
     return "digest" if shutil.which("digest") else _short(Path(sys.argv[0]))
 

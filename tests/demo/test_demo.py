@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import socket
+import sys
 from email import message_from_bytes
 from email.policy import default
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import structlog
 from rich.console import Console
+from typer.testing import CliRunner
 
-from digest.demo.account import Account
+from digest.cli import app
+from digest.cli.demo import command_here
+from digest.demo.account import Account, Mailed
 from digest.demo.cast import DAYS, READERS
 from digest.demo.folder import Folder
 from digest.demo.show import show
-from digest.errors import UsageError
+from digest.errors import DigestError, UsageError
+from digest.rank.selection import Reason, ReasonKind
+from digest.wiring import App
 
 MAILS = [f"{day}/{reader.name}" for day in DAYS for reader in READERS]
 
@@ -188,3 +196,52 @@ def test_a_dump_is_dated_by_its_file(out: Path, told: str) -> None:
     """The dumps carry the time at which their page was read, since one of them says no date at all."""
     times = [path.stat().st_mtime for path in sorted((out / "dumps").iterdir())]
     assert [later - earlier for earlier, later in pairwise(times)] == [86_400, 86_400]
+
+
+def test_a_step_that_breaks_its_promise_ends_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A demo in which nothing is published, or a mail is missing, says so instead of going on."""
+    with monkeypatch.context() as patched:
+        patched.setattr(App, "publish", lambda self: None)
+        with pytest.raises(DigestError, match="nothing was published on 2026-03-02"):
+            run(tmp_path / "unpublished")
+    with monkeypatch.context() as patched:
+        patched.setattr(App, "deliver", lambda self: None)
+        with pytest.raises(DigestError, match=r"vera@example\.org was not mailed once"):
+            run(tmp_path / "undelivered")
+
+
+def test_a_paper_that_trends_says_so() -> None:
+    """A pick that no wish met is told as trending."""
+    told = io.StringIO()
+    reason = Reason(kind=ReasonKind.TRENDING, label="")
+    Account(Console(file=told, width=80)).served(READERS[0], [Mailed(title="A paper", reasons=(reason,))], 0)
+    assert re.search(r"A paper +trending", told.getvalue())
+
+
+def test_the_command_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`digest demo --out FOLDER` ends with exit code 0, and says how to go on."""
+    monkeypatch.setattr(shutil, "which", lambda _name: "/usr/bin/digest")
+    done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out")])
+    structlog.reset_defaults()
+    assert done.exit_code == 0
+    assert f"  digest --config {tmp_path / 'out' / 'digest.toml'} status" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("found", "program", "said"),
+    [
+        ("/usr/bin/digest", "/usr/bin/digest", "digest"),
+        (None, "HERE/.venv/bin/digest", ".venv/bin/digest"),
+        (None, "/opt/digest/.venv/bin/digest", "/opt/digest/.venv/bin/digest"),
+    ],
+)
+def test_the_command_is_named_as_it_can_be_called(
+    found: str | None, program: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside the search path the command goes by its path, a short one where it lies below."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda _name: found)
+    monkeypatch.setattr(sys, "argv", [program.replace("HERE", str(Path.cwd()))])
+    assert command_here() == said
