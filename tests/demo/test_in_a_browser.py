@@ -57,7 +57,7 @@ def measured(chromium: str, page: Path, width_px: int, folder: Path) -> dict[str
     done = subprocess.run(
         [
             chromium, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-            f"--window-size=1000,900", "--virtual-time-budget=2000", "--dump-dom", framed.as_uri(),
+            "--window-size=1000,900", "--virtual-time-budget=2000", "--dump-dom", framed.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
