@@ -8,9 +8,28 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
+from types import ModuleType
+from typing import Any
 
-from premailer import Premailer
 
+def _premailer() -> Any:
+    """Import premailer without requests, by which it would fetch style sheets, and which `allow_network` forbids.
+
+    To import requests takes 35 ms of each command, and binds a socket to learn of IPv6: a dry run opens none.
+    """
+    before = sys.modules.get("requests")
+    sys.modules["requests"] = ModuleType("requests")
+    try:
+        from premailer import Premailer  # noqa: PLC0415 - only here is requests put aside
+    finally:
+        del sys.modules["requests"]
+        if before is not None:
+            sys.modules["requests"] = before
+    return Premailer
+
+
+_Premailer = _premailer()
 _JINJA = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _TOKEN = re.compile(r"<!--jinja([0-9]+)x-->|jinja([0-9]+)x")
 _MARKUP = re.compile(r"<!--.*?-->|<[a-zA-Z/!][^<>]*>", re.DOTALL)
@@ -36,7 +55,7 @@ def inlined(source: str) -> str:
         raise ValueError("the page has no <html>…</html>")
     tags: list[str] = []
     hidden = _between_tags_as_comments(_hidden(page[0], tags), tags)
-    transformed = Premailer(
+    transformed: str = _Premailer(
         hidden,
         strip_important=False,  # dark mode lives by it
         disable_validation=True,  # cssutils knows no CSS after 2011
