@@ -272,3 +272,52 @@ def test_hardly_a_text_is_rejected() -> None:
     found = cards(dump)
     assert [one for one in found if not isinstance(one, Reject)] == list(CARDS)
     assert len(found) == 13
+
+
+def test_wrapped_paragraphs_are_read_in_stretches() -> None:
+    """A document longer than a stretch, all of it wrapped: every paper, and each with its place."""
+    broken = [(title, textwrap.fill(abstract, 72, break_on_hyphens=False)) for title, abstract in CARDS]
+    records = list(read(layout_b(broken * 12).encode()).items)
+    assert [(one.title, one.abstract) for one in records if isinstance(one, Record)] == list(CARDS) * 12
+    assert [one.position for one in records if isinstance(one, Record)] == list(range(1, 145))
+
+
+def test_an_abstract_longer_than_a_stretch_is_refused() -> None:
+    """500 wrapped lines are no abstract."""
+    with pytest.raises(DumpError) as refusal:
+        cards(layout_a(CARDS[:2]) + "\n" + textwrap.fill(" ".join(card[1] for card in CARDS * 9), 72))
+    assert refusal.value.reason == "400 lines without an abstract"
+
+
+def test_a_short_rest_after_an_unfinished_abstract_is_a_cut() -> None:
+    """It may be the start of a title, and the abstract may end in a colon."""
+    open_end = CARDS[3][1].rstrip(".") + ", and the code is available at"
+    for rest in ("Gla", "gla"):
+        with pytest.raises(DumpError) as refusal:
+            cards(layout_b([*CARDS[:3], (CARDS[3][0], open_end)]) + f"\n\n{rest}")
+        assert refusal.value.reason == "cut in a title, or between a title and its abstract"
+
+
+def test_a_wrapped_abstract_without_title_is_no_paper() -> None:
+    """Nor is any of its lines."""
+    stray = textwrap.fill(CARDS[4][1], 72, break_on_hyphens=False)
+    found = papers_or_refusal(stray + "\n\n" + layout_b(CARDS[5:] * 3, ()))
+    assert [one for one in found if one not in CARDS[5:]] == []
+
+
+def test_a_wrapped_title_of_common_words_is_joined() -> None:
+    """Words that every abstract has tell nothing; the word that hangs at the end of the line does."""
+    title = "Efficient Learning with Large Networks for\nimages of language"
+    found = cards(layout_a([*CARDS[:3], (title, CARDS[3][1]), *CARDS[4:]]))
+    assert found[3] == (title.replace("\n", " "), CARDS[3][1])
+
+
+def test_a_notice_with_a_heading_is_no_paper() -> None:
+    """It reads like title and abstract, but speaks to the reader."""
+    notice = (
+        "We present the winter meeting of this society, which is open to all. These evenings are held in the old "
+        "library, and they have been since its doors were opened. Please bring a friend."
+    )
+    assert len(notice) > 180
+    found = cards(layout_a([*CARDS[:5], ("A Winter Meeting for Readers of Papers", notice), *CARDS[5:]]))
+    assert [one for one in found if not isinstance(one, Reject)] == list(CARDS)

@@ -72,6 +72,7 @@ _PAIRS = 0.12  # more than that is wrapping; so many abstracts are never missing
 _MOST = 0.4  # of the lines of a stretch
 _NARROWEST = 40  # characters; nobody wraps narrower, nor
 _WIDEST = 140  # wider
+_HOPELESS = -1.0  # points of what is no title's start
 _RAGGED = 10  # characters: the right edge of wrapped text
 _AFTER = 2.0  # noise between cards, where there should be none
 _STEM = 6  # letters: "segmentation" and "segmenting" are one word
@@ -161,7 +162,6 @@ def _title_joins(stretch: Sequence[Line], index: int, habits: Habits, width: int
     before, line = stretch[index - 1], stretch[index]
     if len(before.text) >= LONG or len(line.text) >= LONG:
         return _NEVER
-    following = "\n".join(after.text for after in stretch[index + 1 : index + 12])
     points = 5.0 * starts_lower(line.text) + 5.0 * hangs(before.text) - 3.0 * ends_sentence(before.text)
     points -= 3.0 * bool(_NAMED.match(line.text)) + 2.0 * (len(before.text) + len(line.text) > _LONGEST_TITLE)
     if width:
@@ -170,7 +170,9 @@ def _title_joins(stretch: Sequence[Line], index: int, habits: Habits, width: int
         points += -2.0 if _fits(before, line, habits.widest_title) else 1.0
     points += _blank_points(line, habits)
     points += 3.0 * (habits.pair_share > _PAIRS)
-    return points + _echo(before.text, following)
+    if width and as_title(before.text) < _HOPELESS:
+        return points  # in wrapped text, most of the time goes into the echo
+    return points + _echo(before.text, "\n".join(after.text for after in stretch[index + 1 : index + 12]))
 
 
 def _abstract_joins(before: Line, line: Line, habits: Habits, width: int) -> float:

@@ -21,6 +21,7 @@ _STRETCH = 400
 #: A head is shorter than this many lines.
 _HEAD = 40
 _SHORTEST_ABSTRACT = 60
+_SHORT_ABSTRACT = 250
 #: Points. Two readings of a line that are nearer than this are not told apart, and the card is rejected.
 _DOUBT = 1.5
 _DOUBT_IN_TITLES = 5.5
@@ -145,11 +146,15 @@ class _Card:
             return Reject(line=self.line, reason="lines that can be read in two ways")
         if not self.abstract and not _surely_title(title):
             return Reject(line=self.line, reason="neither a title nor a line of the page")
-        if self.abstract and len(abstract) < _SHORTEST_ABSTRACT:
-            return Reject(line=self.line, reason="a title with hardly a text")
-        if len(abstract) < LONG and is_page(abstract):
-            return Reject(line=self.line, reason="words to the reader of a page, not an abstract")
+        if self.abstract and (len(abstract) < _SHORTEST_ABSTRACT or _to_reader(abstract)):
+            return Reject(
+                line=self.line, reason="a title with hardly a text, or with words to the reader of a page"
+            )
         return Record(position=0, line=self.line, title=title, abstract=abstract)
+
+
+def _to_reader(abstract: str) -> bool:
+    return len(abstract) < _SHORT_ABSTRACT and is_page(abstract)
 
 
 def _surely_title(text: str) -> bool:
