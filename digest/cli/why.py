@@ -38,9 +38,8 @@ def run(
     if paper is None:
         emit(json, document, lambda console: _print(console, address, funnel))
         return
-    found, stage = stage_of(wired.database, funnel, paper)
+    found, stage, placed = stage_of(wired.database, funnel, paper)
     told_of: dict[str, Any] = {"id": paper, "title": found.title if found else None, "stage": stage}
-    placed = next((p for p in funnel.placements if found and p.paper.paper_id == found.id), None)
     told_of["reasons"] = [told(reason) for reason in placed.reasons] if placed else []
 
     def human(console: Console) -> None:

@@ -61,20 +61,24 @@ def why(
         return _funnel(conn, date, span, placements, outcome, reason, entry)
 
 
-def stage_of(database: Database, funnel: Funnel, paper_id: int) -> tuple[Paper | None, str]:
-    """The paper, and where it left the way: a stage of the funnel, or what kept it out of these editions."""
+def stage_of(database: Database, funnel: Funnel, paper_id: int) -> tuple[Paper | None, str, Placement | None]:
+    """The paper, where it left the way, and its place in the funnel if it came so far.
+
+    Where it left is a stage of the funnel, or what kept the paper out of these editions. Any of its names will do.
+    """
     with database.read() as conn:
         paper = papers.get(conn, paper_id)
-        held = editions.holding(conn, [paper_id, paper.id] if paper else [paper_id])
+        known_as = papers.names(conn, [paper_id])
+        held = editions.holding(conn, known_as)
         dates = {edition.id: edition.date for edition in editions.every(conn)}
     for placement in funnel.placements:
-        if placement.paper.paper_id in (paper_id, paper.id if paper else None):
-            return paper, str(placement.stage)
+        if placement.paper.paper_id in known_as:
+            return paper, str(placement.stage), placement
     if paper is None:
-        return None, "unknown"
+        return None, "unknown", None
     if held:
-        return paper, f"in the edition of {dates[max(held.values())]}"
-    return paper, "background" if paper.background else "not published yet"
+        return paper, f"in the edition of {dates[max(held.values())]}", None
+    return paper, "background" if paper.background else "not published yet", None
 
 
 def _span(shelf: Shelf, standing: Standing, entry: Entry | None, date: dt.date) -> tuple[int, ...]:
