@@ -1,4 +1,4 @@
-"""Kill a sender with -9 again and again until all is sent, and count what that did."""
+"""Kill or stop a sender again and again until all is sent, and count what that did."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from tests.smtp_server import ServerProcess
 _START_UP_S = 1.5
 _JITTER_S = 0.01
 _GIVE_UP_S = 120.0
+#: What a sender that is told to stop may take to end (R12); one that is killed ends at once.
+_DRAIN_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def moments(seed: int, *, kills: int, readers: int) -> list[Moment]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """What one send with kills came to."""
+    """What one send with so many kills, or orders to stop, came to."""
 
     readers: int
     kills: int
@@ -60,10 +62,15 @@ class Aftermath:
 
 
 def send_with_kills(
-    installation: Installation, relay: ServerProcess, plan: list[Moment], readers: int
+    installation: Installation,
+    relay: ServerProcess,
+    plan: list[Moment],
+    readers: int,
+    *,
+    by: signal.Signals = signal.SIGKILL,
 ) -> Aftermath:
     """Start a sender, kill it at each moment, start it again, and let the last one finish; nothing else is done."""
-    begun = [installation.begun() for moment in plan if _killed(installation, relay.log, moment)]
+    begun = [installation.begun() for moment in plan if _killed(installation, relay.log, moment, by)]
     document = finished(installation.start())
     return _count(installation, relay.accepted(), begun, document, readers)
 
@@ -76,7 +83,7 @@ def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
     return document
 
 
-def _killed(installation: Installation, log: Path, moment: Moment) -> bool:
+def _killed(installation: Installation, log: Path, moment: Moment, by: signal.Signals) -> bool:
     """Run a sender until the moment and kill it; False where it was faster."""
     with Lines(log) as lines:
         wanted = max(moment.messages or 0, lines.count() + 1)
@@ -88,9 +95,12 @@ def _killed(installation: Installation, log: Path, moment: Moment) -> bool:
         if moment.messages is not None:
             assert time.monotonic() < until, "the sender neither sends nor ends"
             time.sleep(moment.wait_s)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    return process.returncode == -signal.SIGKILL
+        in_time = process.poll() is None
+        process.send_signal(by)
+        _, errors = process.communicate(timeout=_DRAIN_S)
+    # Whoever is told to stop before it listens dies of it, as anything would; it has not begun by then.
+    assert process.returncode in (0, -by), errors
+    return in_time
 
 
 class Lines:
