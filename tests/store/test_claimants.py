@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -60,6 +61,20 @@ def test_a_sender_that_breaks(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), claimant(tmp_path) as name:
         raise RuntimeError
     assert dead(tmp_path) == [name]
+
+
+def test_one_that_is_about_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender is not taken for dead between making its file and locking it: it is not to be seen before."""
+    seen = []
+
+    def flock(descriptor: int, how: int) -> None:
+        seen.append(sorted(path.name[0] for path in tmp_path.iterdir()))
+        assert dead(tmp_path) == []
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with claimant(tmp_path) as name:
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert seen == [["."]]
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
