@@ -128,25 +128,26 @@ def _sqlite(path: Path, *, read_only: bool) -> Engine:
 
 
 def _open_file(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc"
-    # A WAL database on read-only media opens only as immutable; that is safe when no log is left beside it.
-    frozen = read_only and not path.with_name(path.name + "-wal").exists()
-    for suffix in ("", "&immutable=1") if frozen else ("",):
-        conn = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}{suffix}",
-            uri=True,
-            timeout=LOCK_TIMEOUT_S,
-            check_same_thread=False,
-        )
-        try:
-            conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-        except sqlite3.OperationalError:
-            conn.close()
-            if suffix or not frozen:
-                raise
-        else:
-            return conn
-    raise AssertionError("unreachable: the last try returns or raises")
+    if not read_only:
+        return _connected(path, "mode=rwc")
+    try:
+        return _connected(path, "mode=ro")
+    except sqlite3.OperationalError:
+        # A WAL database on read-only media opens only as immutable; that is safe when no log is left beside it.
+        if path.with_name(path.name + "-wal").exists():
+            raise
+        return _connected(path, "mode=ro&immutable=1")
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?{mode}"
+    conn = sqlite3.connect(uri, uri=True, timeout=LOCK_TIMEOUT_S, check_same_thread=False)
+    try:
+        conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    except sqlite3.Error:
+        conn.close()
+        raise
+    return conn
 
 
 def _begin(conn: Connection) -> None:

@@ -185,6 +185,16 @@ def test_a_file_that_cannot_be_written(frozen_folder: Path) -> None:
     assert [path.name for path in frozen_folder.iterdir()] == ["digest.db"]
 
 
+def test_a_log_that_cannot_be_read(frozen_folder: Path) -> None:
+    """Beside a log that cannot be opened the file alone may lack the last commits: it is refused."""
+    frozen_folder.chmod(0o755)
+    (frozen_folder / "digest.db-wal").write_bytes(b"commits")
+    frozen_folder.chmod(0o555)
+    reading = Database(f"sqlite:///{frozen_folder / 'digest.db'}", read_only=True)
+    with as_nobody(), pytest.raises(DatabaseError, match="unable to open"), reading.read():
+        pytest.fail("read half a database")
+
+
 def test_reading_beside_a_writer(sqlite_database: Database) -> None:
     """A read-only connection sees what stands in the log of one that writes."""
     with sqlite_database.write() as conn:
