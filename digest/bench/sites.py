@@ -1,0 +1,188 @@
+"""A whole installation for the bench: database, papers, readers, and a ledger that is filled outside the clock."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from digest.bench.papers import invented
+from digest.bench.sink import HOST, BenchError
+from digest.compose.composer import Composer
+from digest.compose.message import Message
+from digest.deliver.delivery import Delivery, Kind, Status
+from digest.pipeline.deliver import DeliverReport, deliver
+from digest.pipeline.ingest import IngestOptions
+from digest.rank.selection import EditionPaper, Pick, Reason, ReasonKind
+from digest.settings import DatabaseSettings, RelaySettings, Settings
+from digest.sources.files import open_paths
+from digest.store import deliveries, editions, migrate, subscribers
+from digest.store.database import Database
+from digest.store.deliveries import Balance, Plan
+from digest.subscribers.subscriber import Profile, Schedule, State
+from digest.wiring import App
+
+PAPERS = 10
+_WHOLE_ABSTRACT = 10_000
+#: Rows planned in one transaction.
+_CHUNK = 4_096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """An installation with readers who all have an active subscription."""
+
+    app: App
+    composer: Composer
+    papers: tuple[EditionPaper, ...]  #: ten at most, best first
+    readers: tuple[int, ...]  #: subscriber ids
+
+    def plan(self, day: dt.date) -> None:
+        """Put one digest for each reader into the ledger: papers in an order, and with reasons, of their own."""
+        now = self.app.clock().replace(microsecond=0)
+        for start in range(0, len(self.readers), _CHUNK):
+            rows = [self._planned(reader, day, now) for reader in self.readers[start : start + _CHUNK]]
+            with self.app.database.write() as conn:
+                deliveries.plan(conn, rows, now=now)
+
+    def planned(self, day: dt.date, count: int) -> list[Delivery]:
+        """The digests of the first readers, as they stand in the ledger."""
+        with self.app.database.read() as conn:
+            found = [deliveries.planned_on(conn, reader, day) for reader in self.readers[:count]]
+        return [delivery for delivery in found if delivery is not None]
+
+    def ready(self, day: dt.date, count: int) -> list[Message]:
+        """The messages of the first readers, composed beforehand."""
+        papers = {(paper.edition_id, paper.paper_id): paper for paper in self.papers}
+        return [self.composer.message(delivery, papers) for delivery in self.planned(day, count)]
+
+    def deliver(self) -> DeliverReport:
+        """Deliver what is planned, as `digest send` does."""
+        return deliver(
+            self.app.database,
+            self.app.relay,
+            self.composer.message,
+            self.app.deliver_policy,
+            clock=self.app.clock,
+            claims=self.app.settings.data_dir / "claims",
+        )
+
+    def balance(self) -> Balance:
+        with self.app.database.read() as conn:
+            return deliveries.balance(conn)
+
+    def _planned(self, reader: int, day: dt.date, now: dt.datetime) -> Plan:
+        return Plan(
+            subscriber_id=reader,
+            kind=Kind.DIGEST,
+            local_date=day,
+            status=Status.PLANNED,
+            recipient=_address(reader),
+            epoch=0,
+            picks=self._picks(reader),
+            edition_id=self.papers[0].edition_id,
+            message_id=self.app.stamp.message_id(Kind.DIGEST, day, reader),
+            template=self.app.stamp.template,
+            planned_at=now,
+            expires_at=now + dt.timedelta(hours=20),
+        )
+
+    def _picks(self, reader: int) -> tuple[Pick, ...]:
+        topics = self.app.taxonomy.topics
+        first = reader % len(self.papers)
+        return tuple(
+            Pick(
+                edition_id=paper.edition_id,
+                paper_id=paper.paper_id,
+                score=1.0 / place,
+                reasons=(_reason(topics[(reader * 7 + place) % len(topics)].label),),
+            )
+            for place, paper in enumerate((*self.papers[first:], *self.papers[:first]), start=1)
+        )
+
+
+def build(
+    folder: Path,
+    *,
+    port: int,
+    readers: int,
+    connections: int,
+    database_url: str | None = None,
+    seeds: Path | None = None,
+) -> Site:
+    """Set an installation up, in a folder of its own.
+
+    Args:
+        folder: Holds the database, unless one is given, and the senders' locks.
+        port: Of the relay, on this machine.
+        readers: How many to subscribe.
+        connections: To the relay at once.
+        database_url: An empty database, for one that is no file here.
+        seeds: Dumps to mail papers of; invented papers if None.
+
+    Raises:
+        BenchError: The database is in use, or the seeds hold no paper.
+    """
+    if database_url is not None:
+        _check_empty(database_url)
+    app = App(
+        Settings(
+            data_dir=folder,
+            base_url="https://digest.example.org",
+            sender="Digest <digest@example.org>",
+            database=DatabaseSettings(url=database_url),
+            relay=RelaySettings(url=f"smtp://{HOST}:{port}", connections=connections),
+        )
+    )
+    return Site(
+        app=app,
+        composer=Composer(app.templates, app.links, app.sender, abstract_chars=_WHOLE_ABSTRACT),
+        papers=_publish(app, seeds),
+        readers=_subscribe(app, readers),
+    )
+
+
+def _check_empty(url: str) -> None:
+    database = Database(url)
+    with database.read() as conn:
+        used = migrate.current(conn) is not None
+    database.close()
+    if used:
+        raise BenchError("that database is in use: the bench fills one of its own, give it an empty one")
+
+
+def _publish(app: App, seeds: Path | None) -> tuple[EditionPaper, ...]:
+    now = app.clock()
+    found = open_paths([str(seeds)], stdin=io.BytesIO(), now=now) if seeds else [invented(now)]
+    app.ingest(list(found), IngestOptions(seen_on=now.date(), as_new=True))
+    edition = app.publish(early=True)
+    if edition is None:
+        raise BenchError(f"{seeds} holds no dump with papers: `digest ingest` says why")
+    with app.database.read() as conn:
+        return tuple(editions.contents(conn, [edition.id])[:PAPERS])
+
+
+def _subscribe(app: App, readers: int) -> tuple[int, ...]:
+    with app.database.write() as conn:
+        return tuple(
+            subscribers.add(
+                conn,
+                address=_address(number),
+                address_key=_address(number),
+                state=State.ACTIVE,
+                profile=Profile(),
+                schedule=Schedule(),
+                now=app.clock(),
+                due_at=None,
+            )
+            for number in range(1, readers + 1)
+        )
+
+
+def _address(number: int) -> str:
+    return f"reader{number}@example.org"
+
+
+def _reason(label: str) -> Reason:
+    return Reason(kind=ReasonKind.TOPIC, label=label, words=("learns", "forget"))
