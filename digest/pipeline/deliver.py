@@ -11,9 +11,11 @@ import datetime as dt
 import hashlib
 import queue
 import threading
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -21,9 +23,10 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.lease import LeasePolicy
 from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, next_streak
+from digest.deliver.reply import Reply
 from digest.log import logger
-from digest.pipeline.commit import GroupCommitter
-from digest.pipeline.ports import Connection, Relay
+from digest.pipeline.ports import Relay
+from digest.pipeline.senders import Built, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
 from digest.store.database import Database
@@ -41,7 +44,7 @@ class Build(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverPolicy:
     connections: int = 8  #: to the relay at once, one sender thread each
-    batch: int = 128  #: deliveries claimed at a time, and built ahead of the senders
+    batch: int = 128  #: deliveries claimed at a time
     lease: LeasePolicy = field(default_factory=LeasePolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -53,12 +56,6 @@ class DeliverReport:
     results: dict[Status, int]  #: tries by what came of them
     expired: int
     paused: str | None  #: what stopped the run, for the operator
-
-
-@dataclass(frozen=True, slots=True)
-class _Built:
-    delivery: Delivery
-    message: Message
 
 
 def deliver(
@@ -88,8 +85,9 @@ def deliver(
         results = run.all(only, limit)
     report = DeliverReport(results=results, expired=expired, paused=run.paused)
     if report.results or report.expired or report.paused:
-        counts = {str(status): number for status, number in report.results.items()}
-        _log.info("delivered", **counts, expired=expired, paused=report.paused)
+        counts = Counter({str(status): number for status, number in report.results.items()})
+        counts[Status.EXPIRED] += expired
+        _log.info("delivered", **counts, paused=report.paused)
     return report
 
 
@@ -106,7 +104,12 @@ def _take_back(database: Database, claims: Path, policy: DeliverPolicy, *, now: 
 
 
 class _Run:
-    """One delivery run: this thread claims and builds, one thread per connection hands over."""
+    """One delivery run: this thread claims, builds, begins and settles; one thread per connection hands over.
+
+    All that waits at the desk is committed together: with one fsync for n senders, the price of a durable result
+    falls with the number of connections. One thread does it, because threads that compute in Python only take turns:
+    with a committer and a builder apart, half of the time went into waking one another.
+    """
 
     def __init__(
         self,
@@ -120,37 +123,33 @@ class _Run:
         stop: threading.Event,
     ) -> None:
         self._database = database
-        self._relay = relay
         self._build = build
         self._policy = policy
         self._clock = clock
         self._claimant = claimant
         self._stop = stop
-        self._committer = GroupCommitter(database, claimant, clock)
-        self._ready: queue.Queue[_Built | None] = queue.Queue(maxsize=policy.batch)
+        self._desk: queue.SimpleQueue[Sender] = queue.SimpleQueue()
+        self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
         self._papers: dict[tuple[int, int], EditionPaper] = {}
-        self._lock = threading.Lock()  # guards the fields below
+        self._ready: deque[Built] = deque()
+        self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
         self._streak = 0
         self._error: BaseException | None = None
         self.paused: str | None = None
 
     def all(self, only: Collection[int] | None, limit: int | None) -> dict[Status, int]:
-        """Claim and build until nothing is due, the run pauses or is told to stop."""
-        senders = [
-            threading.Thread(target=self._sender, daemon=True) for _ in range(self._policy.connections)
-        ]
-        for sender in senders:
+        """Claim, build and hand over until nothing is due, the run pauses or is told to stop."""
+        for sender in self._senders:
             sender.start()
         try:
-            self._feed(only, limit)
+            self._serve(self._builds(only, limit))
         finally:
-            for _ in senders:
-                self._ready.put(None)
-            for sender in senders:
+            for sender in self._senders:
+                sender.stop()
+            for sender in self._senders:
                 sender.join()
-            with self._database.write() as conn:
-                deliveries.release(conn, self._claimant)
+            self._wind_up()
         if self._error is not None:
             raise self._error
         return dict(self._tries)
@@ -159,7 +158,73 @@ class _Run:
     def _halted(self) -> bool:
         return self._stop.is_set() or self.paused is not None or self._error is not None
 
-    def _feed(self, only: Collection[int] | None, limit: int | None) -> None:
+    def _serve(self, builds: Iterator[Built]) -> None:
+        """Keep every sender busy, and each result durable before its sender is given the next message."""
+        idle, busy = list(self._senders), set[Sender]()
+        while True:
+            # A message for each sender is kept ready. They are built before a look at the desk: meanwhile other
+            # senders come back to it, and share the next commit.
+            self._ready.extend(islice(builds, len(self._senders) - len(self._ready)))
+            done = self._halted or not self._ready
+            for built in self._commit(len(idle)):
+                sender = idle.pop()
+                sender.give(built)
+                busy.add(sender)
+            if busy:
+                back = self._come_back()
+                busy.difference_update(back)
+                idle.extend(sender for sender in back if sender.error is None)
+            elif done:
+                return
+
+    def _come_back(self) -> list[Sender]:
+        """Wait for a sender, take all who are there, and what their relay said."""
+        back = [self._desk.get()]
+        while not self._desk.empty():
+            back.append(self._desk.get())
+        for sender in back:
+            if sender.error is not None:
+                self._error = sender.error
+            elif sender.handed is not None and sender.reply is not None:
+                self._judge(sender.handed.delivery, sender.reply)
+        return back
+
+    def _commit(self, places: int) -> list[Built]:
+        """Make results durable and begin as many messages, in one commit; returns those to be handed over.
+
+        A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
+        stays as it is, and is released when the run ends.
+        """
+        now = self._clock()
+        count = 0 if self._halted else min(places, len(self._ready))
+        wanted = [self._ready.popleft() for _ in range(count)]
+        wanted = [one for one in wanted if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
+        if not wanted and not self._results:
+            return []
+        keys = [one.delivery.id for one in wanted]
+        with self._database.write() as conn:
+            deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
+            granted = deliveries.begin(conn, keys, claimant=self._claimant, now=now)
+            begun = [one for one in wanted if one.delivery.id in granted]
+            new = [one for one in begun if one.delivery.body_hash != one.body_hash]
+            deliveries.keep_hashes(conn, [(one.delivery.id, one.body_hash) for one in new])
+            refused = [key for key in keys if key not in granted]
+            deliveries.drop(conn, refused, claimant=self._claimant, now=now)
+        self._results.clear()
+        # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
+        now = self._clock()
+        return [one for one in begun if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
+
+    def _wind_up(self) -> None:
+        """Settle what came back after a run broke, so that it is not repeated; give up what was not begun."""
+        if not self._desk.empty():
+            self._come_back()
+        with self._database.write() as conn:
+            deliveries.settle(conn, self._results, claimant=self._claimant, now=self._clock())
+            deliveries.release(conn, self._claimant)
+
+    def _builds(self, only: Collection[int] | None, limit: int | None) -> Iterator[Built]:
+        """Claim in batches and build one by one, as they are asked for."""
         left = limit
         while not self._halted and left != 0:
             batch = self._policy.batch if left is None else min(self._policy.batch, left)
@@ -167,12 +232,16 @@ class _Run:
             if not claimed:
                 return
             left = None if left is None else left - len(claimed)
-            for built in self._built(claimed):
-                self._ready.put(built)
+            for delivery in claimed:
+                built = self._built(delivery)
+                if built is not None:
+                    yield built
 
     def _claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
         now = self._clock()
         with self._database.write() as conn:
+            # A whole batch that cannot be built leaves results, and nothing to begin.
+            deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
             claimed = deliveries.claim(
                 conn,
                 claimant=self._claimant,
@@ -186,88 +255,43 @@ class _Run:
             if missing:
                 found = editions.contents(conn, missing)
                 self._papers.update({(paper.edition_id, paper.paper_id): paper for paper in found})
+        self._results.clear()
         return claimed
 
-    def _built(self, claimed: list[Delivery]) -> list[_Built]:
-        """Build a batch; bytes that cannot be built, or differ from an earlier try's, are parked (R10)."""
-        ready, hashes = [], []
-        for delivery in claimed:
-            try:
-                message = self._build(delivery, self._papers)
-            except Exception as error:  # whatever a paper or a template does, the others are mailed
-                _log.error("message not built", delivery_id=delivery.id, exc_info=True)
-                self._unbuilt(delivery, f"{type(error).__name__}: {error}")
-                continue
-            body_hash = hashlib.sha256(message.data).hexdigest()
-            if delivery.body_hash is None:
-                hashes.append((delivery.id, body_hash))
-            elif delivery.body_hash != body_hash:
-                self._park(
-                    delivery, "the bytes differ from the first try's: was a template or setting changed?"
-                )
-                continue
-            ready.append(_Built(delivery, message))
-        with self._database.write() as conn:
-            deliveries.keep_hashes(conn, hashes)
-        return ready
+    def _built(self, delivery: Delivery) -> Built | None:
+        """Build a message; bytes that cannot be built, or differ from an earlier try's, are parked (R10)."""
+        try:
+            message = self._build(delivery, self._papers)
+        except Exception as error:  # whatever a paper or a template does, the others are mailed
+            self._unbuilt(delivery, error)
+            return None
+        body_hash = hashlib.sha256(message.data).hexdigest()
+        # Where no try counts, a relay refused us before it heard of the reader: a mended setting may change the bytes.
+        if delivery.attempts and delivery.body_hash not in (None, body_hash):
+            self._park(delivery, "the bytes differ from the first try's: was a template or setting changed?")
+            return None
+        return Built(delivery, message, body_hash)
 
-    def _unbuilt(self, delivery: Delivery, reason: str) -> None:
+    def _unbuilt(self, delivery: Delivery, error: Exception) -> None:
         verdict = judge_unbuilt(
-            reason,
+            f"{type(error).__name__}: {error}",
             delivery_id=delivery.id,
             attempts=delivery.attempts,
             now=self._clock(),
             expires_at=delivery.expires_at,
             policy=self._policy.retry,
         )
-        self._committer.turn(_result(delivery, verdict), None)
-        self._count(verdict.status)
+        # Where it broke, without the error's own words, which may hold an address: the verdict's do not.
+        lines = "".join(traceback.format_tb(error.__traceback__))
+        _log.error("message not built", delivery_id=delivery.id, reason=verdict.detail, exception=lines)
+        self._note(_result(delivery, verdict))
 
     def _park(self, delivery: Delivery, reason: str) -> None:
         _log.error("delivery parked", delivery_id=delivery.id, reason=reason)
-        self._committer.turn(Result(delivery_id=delivery.id, status=Status.FAILED, reply=reason), None)
-        self._count(Status.FAILED)
+        self._note(Result(delivery_id=delivery.id, status=Status.FAILED, reply=reason))
 
-    def _sender(self) -> None:
-        """Hand over one message after the other on one connection; stop at the first broken promise."""
-        connection = self._relay.connect()
-        try:
-            self._serve(connection)
-        except BaseException as error:  # raised again by the thread that waits for this one
-            self._error = error
-            while self._ready.get() is not None:
-                pass
-        finally:
-            connection.close()
-
-    def _serve(self, connection: Connection) -> None:
-        result: Result | None = None
-        while True:
-            try:
-                built = self._ready.get_nowait()
-            except queue.Empty:
-                # Nothing to begin with it: settle the last result alone rather than let it wait.
-                if result is not None:
-                    self._committer.turn(result, None)
-                    result = None
-                built = self._ready.get()
-            if built is None:
-                if result is not None:
-                    self._committer.turn(result, None)
-                return
-            result = self._one(connection, built, result)
-
-    def _one(self, connection: Connection, built: _Built, result: Result | None) -> Result | None:
-        """Settle the last message and hand the next one over; returns its result, not yet durable."""
-        delivery = built.delivery
-        may_begin = not self._halted and self._policy.lease.may_begin(delivery.lease_until, now=self._clock())
-        if not may_begin:  # it stays claimed, and is released when the run ends
-            if result is not None:
-                self._committer.turn(result, None)
-            return None
-        if not self._committer.turn(result, delivery.id):
-            return None
-        reply = connection.hand_over(built.message)
+    def _judge(self, delivery: Delivery, reply: Reply) -> None:
+        """Note what came of a try, and pause the run where its site is in trouble rather than its reader."""
         verdict = judge(
             reply,
             delivery_id=delivery.id,
@@ -276,20 +300,14 @@ class _Run:
             expires_at=delivery.expires_at,
             policy=self._policy.retry,
         )
-        self._heed(verdict)
-        return _result(delivery, verdict)
+        self._note(_result(delivery, verdict))
+        self._streak = next_streak(self._streak, verdict)
+        if verdict.pause_run or self._streak >= self._policy.retry.site_streak:
+            self.paused = self.paused or verdict.detail
 
-    def _heed(self, verdict: Verdict) -> None:
-        """Count a try, and pause the run where its site is in trouble rather than its reader."""
-        self._count(verdict.status)
-        with self._lock:
-            self._streak = next_streak(self._streak, verdict)
-            if verdict.pause_run or self._streak >= self._policy.retry.site_streak:
-                self.paused = self.paused or verdict.detail
-
-    def _count(self, status: Status) -> None:
-        with self._lock:
-            self._tries[status] += 1
+    def _note(self, result: Result) -> None:
+        self._results.append(result)
+        self._tries[result.status] += 1
 
 
 def _result(delivery: Delivery, verdict: Verdict) -> Result:

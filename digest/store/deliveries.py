@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -193,12 +193,7 @@ def claim(
 def keep_hashes(conn: Connection, hashes: Sequence[tuple[int, str]]) -> None:
     """Store the hash of the bytes at the first try, as (delivery, hash): every later try must match it."""
     if hashes:
-        conn.execute(
-            sa.update(deliveries)
-            .where(deliveries.c.id == sa.bindparam("key"))
-            .values(body_hash=sa.bindparam("hash")),
-            [{"key": key, "hash": body_hash} for key, body_hash in hashes],
-        )
+        conn.execute(_KEEP_HASHES[conn.dialect.name], {"given": hashes})
 
 
 def begin(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> set[int]:
@@ -208,8 +203,16 @@ def begin(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: 
     """
     if not delivery_ids:
         return set()
-    values = {"keys": delivery_ids, "claimant_is": claimant, "now": now}
-    return set(conn.scalars(_BEGIN, values))
+    values = {"given": delivery_ids, "claimant_is": claimant, "now": now}
+    begun = conn.execute(_BEGIN[conn.dialect.name], values).rowcount
+    if begun == len(delivery_ids):
+        return set(delivery_ids)
+    query = sa.select(deliveries.c.id).where(
+        deliveries.c.id.in_(delivery_ids),
+        deliveries.c.claimant == claimant,
+        deliveries.c.begun_at.is_not(None),
+    )
+    return set(conn.scalars(query))
 
 
 def drop(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> None:
@@ -234,55 +237,84 @@ def _mailable() -> sa.ColumnElement[bool]:
     return sa.or_(deliveries.c.kind != Kind.DIGEST, active)
 
 
-#: Built once: to build a statement costs more than SQLite takes to run it.
-_BEGIN = (
-    sa.update(deliveries)
-    .where(
-        deliveries.c.id.in_(sa.bindparam("keys", expanding=True)),
-        deliveries.c.status == Status.CLAIMED,
-        deliveries.c.claimant == sa.bindparam("claimant_is"),
-        deliveries.c.lease_until > sa.bindparam("now"),
-        _mailable(),
-    )
-    .values(begun_at=sa.bindparam("now"))
-    .returning(deliveries.c.id)
-)
-
-
 def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:
     """Write what each try did; a claim that went to another sender meanwhile is not touched."""
-    if not results:
-        return
+    done = [result for result in results if result.status not in OPEN]
+    if done:
+        rows = [(each.delivery_id, each.status, each.reply, int(each.counts_attempt)) for each in done]
+        conn.execute(_SETTLE[conn.dialect.name], {"given": rows, "claimant_is": claimant, "now": now})
+        _give_back_failed(conn, [r.delivery_id for r in done if r.status in (Status.FAILED, Status.EXPIRED)])
+    for result in results:
+        if result.status in OPEN:
+            _defer(conn, result, claimant=claimant, now=now)
+
+
+def _defer(conn: Connection, result: Result, *, claimant: str, now: dt.datetime) -> None:
     conn.execute(
-        _SETTLE,
-        [
-            {
-                "key": result.delivery_id,
-                "claimant_was": claimant,
-                "new_status": result.status.value,
-                "new_reply": result.reply,
-                "new_settled_at": None if result.status in OPEN else now,
-                "new_due_at": result.retry_at or now,
-                "tried": int(result.counts_attempt),
-            }
-            for result in results
-        ],
+        sa.update(deliveries)
+        .where(deliveries.c.id == result.delivery_id, deliveries.c.claimant == claimant)
+        .values(
+            status=result.status,
+            reply=result.reply,
+            due_at=result.retry_at or now,
+            attempts=deliveries.c.attempts + int(result.counts_attempt),
+            **_FREED,
+        )
     )
-    _give_back_failed(conn, [r.delivery_id for r in results if r.status in (Status.FAILED, Status.EXPIRED)])
 
 
-_SETTLE = (
-    sa.update(deliveries)
-    .where(deliveries.c.id == sa.bindparam("key"), deliveries.c.claimant == sa.bindparam("claimant_was"))
-    .values(
-        status=sa.bindparam("new_status"),
-        reply=sa.bindparam("new_reply"),
-        settled_at=sa.bindparam("new_settled_at"),
-        due_at=sa.bindparam("new_due_at"),
-        attempts=deliveries.c.attempts + sa.bindparam("tried", type_=sa.Integer),
-        claimant=None,
-        lease_until=None,
-        begun_at=None,
+#: What a delivery is when no sender holds it.
+_FREED: dict[str, None] = {"claimant": None, "lease_until": None, "begun_at": None}
+
+
+def _for_each_engine(build: Callable[[sa.TableValuedAlias], sa.Update]) -> dict[str, sa.Update]:
+    """A statement about given rows, for each engine: built once, and all rows in one go.
+
+    The rows come as one JSON list. A statement for each row, as `executemany` runs it, lets go of the interpreter
+    and takes it back several times a row, and with many senders waiting for it that cost more than the update.
+    """
+    given = sa.bindparam("given", type_=sa.JSON)
+    column = sa.column("value", sa.JSON)
+    return {
+        "sqlite": build(sa.func.json_each(given).table_valued(column, name="given")),
+        "postgresql": build(sa.func.json_array_elements(given).table_valued(column, name="given")),
+    }
+
+
+_KEEP_HASHES = _for_each_engine(
+    lambda given: (
+        sa.update(deliveries)
+        .where(deliveries.c.id == given.c.value[0].as_integer())
+        .values(body_hash=given.c.value[1].as_string())
+    )
+)
+_BEGIN = _for_each_engine(
+    lambda given: (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.id.in_(sa.select(sa.cast(sa.cast(given.c.value, sa.Text), sa.Integer))),
+            deliveries.c.status == Status.CLAIMED,
+            deliveries.c.claimant == sa.bindparam("claimant_is"),
+            deliveries.c.lease_until > sa.bindparam("now"),
+            _mailable(),
+        )
+        .values(begun_at=sa.bindparam("now"))
+    )
+)
+_SETTLE = _for_each_engine(
+    lambda given: (
+        sa.update(deliveries)
+        .where(
+            deliveries.c.id == given.c.value[0].as_integer(),
+            deliveries.c.claimant == sa.bindparam("claimant_is"),
+        )
+        .values(
+            status=given.c.value[1].as_string(),
+            reply=given.c.value[2].as_string(),
+            attempts=deliveries.c.attempts + given.c.value[3].as_integer(),
+            settled_at=sa.bindparam("now"),
+            **_FREED,
+        )
     )
 )
 
