@@ -1,0 +1,679 @@
+"""Deliver: what is planned reaches the relay once, whatever the relay, the database or another sender does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection as SqlConnection
+
+from digest.compose.message import Message
+from digest.deliver.delivery import Status
+from digest.deliver.policy import RetryPolicy
+from digest.deliver.reply import Reply, Silence, Step
+from digest.relay.memory import MemoryConnection, MemoryRelay, in_turn
+from digest.relay.smtp import SmtpRelay
+from digest.relay.url import parse_url
+from digest.signup import Signup
+from digest.store import subscribers
+from digest.store.database import Database, DatabaseError
+from digest.store.schema import deliveries as ledger
+from digest.subscribers.subscriber import State
+from tests.factories import (
+    DAY,
+    HOUR,
+    NOW,
+    STAMP,
+    Clock,
+    add_subscriber,
+    make_app,
+    pick,
+    publish_edition,
+)
+from tests.pipeline.outbox import Outbox, addresses, message_id, recipients
+from tests.smtp_server import SmtpServer
+
+#: A run that waits for itself fails rather than hangs.
+pytestmark = pytest.mark.timeout(60)
+
+BUSY = Reply(step=Step.RCPT, code=451, text="4.7.1 greylisted")
+NO_SUCH_USER = Reply(step=Step.RCPT, code=550, text="5.1.1 no such user")
+WRONG_PASSWORD = Reply(step=Step.AUTH, code=535, text="5.7.8 wrong")
+WRONG_SENDER = Reply(step=Step.MAIL, code=550, text="5.7.1 who are you")
+CUT_OFF = Reply(step=Step.DOT, code=None, text="", silence=Silence.CLOSED)
+NOBODY_THERE = Reply(step=Step.CONNECT, code=None, text="", silence=Silence.CLOSED)
+
+
+@pytest.fixture
+def outbox(database: Database, tmp_path: Path, clock: Clock) -> Outbox:
+    return Outbox(database, tmp_path, clock=clock)
+
+
+def to(address: str, reply: Reply) -> Callable[[Message], Reply | None]:
+    """A script that gives one address this reply and takes what is for the others."""
+    return lambda message: reply if message.recipient == address else None
+
+
+# -- all that is planned, once -------------------------------------------------------------------------
+
+
+def test_the_whole_way(database: Database, tmp_path: Path) -> None:
+    """Real messages over real SMTP: each reader gets one, its bytes are the ledger's; a second run sends none."""
+    publish_edition(database, "A Kite for All", "On Bread")
+    with database.write() as conn:
+        who = [add_subscriber(conn, due_at=NOW) for _ in range(30)]
+    with SmtpServer() as server:
+        app = make_app(database, tmp_path, relay=SmtpRelay(parse_url(server.url), recycle_after=7))
+        assert app.plan().planned == 30
+        report = app.deliver()
+        again = app.deliver()
+    assert (report.results, report.expired, report.paused) == ({Status.SENT: 30}, 0, None)
+    assert (again.results, again.expired, again.paused) == ({}, 0, None)
+    assert sorted(message.recipient for message in server.accepted) == addresses(who)
+    with database.read() as conn:
+        rows = {row.recipient: row for row in conn.execute(sa.select(ledger))}
+    for message in server.accepted:
+        row = rows[message.recipient]
+        assert (row.status, row.message_id) == (Status.SENT, message.message_id)
+        assert row.body_hash == hashlib.sha256(message.data).hexdigest()
+    assert list((tmp_path / "claims").iterdir()) == []
+
+
+def test_more_than_one_batch(outbox: Outbox) -> None:
+    """A run goes on until nothing is due, however small its batches and however few its readers."""
+    outbox.policy = replace(outbox.policy, connections=3, batch=4)
+    who = outbox.plan(41)
+    assert outbox.deliver().results == {Status.SENT: 41}
+    assert recipients(outbox.relay.accepted) == addresses(who)
+    assert outbox.statuses() == {"sent": 41}
+    assert outbox.balances()
+
+
+def test_nothing_is_due(outbox: Outbox) -> None:
+    """A run without work opens no connection's first message and changes nothing."""
+    outbox.plan(2, planned_at=NOW + HOUR)
+    report = outbox.deliver()
+    assert (report.results, report.expired, report.paused) == ({}, 0, None)
+    assert outbox.statuses() == {"planned": 2}
+
+
+class Witness(MemoryRelay):
+    """A relay that looks into the ledger at each message."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self.database = database
+        self.seen: list[tuple[str, str | None]] = []
+
+    def connect(self) -> MemoryConnection:
+        return WitnessConnection(self)
+
+
+class WitnessConnection(MemoryConnection):
+    """Notes whether this message is begun, and what stands in the ledger of the one before."""
+
+    def __init__(self, relay: Witness) -> None:
+        super().__init__(relay)
+        self.witness = relay
+        self.before: Message | None = None
+
+    def hand_over(self, message: Message) -> Reply:
+        begun = "begun" if self.look(message).begun_at else "not begun"
+        self.witness.seen.append((begun, self.look(self.before).status if self.before else None))
+        self.before = message
+        return super().hand_over(message)
+
+    def look(self, message: Message) -> sa.Row[tuple[object, ...]]:
+        with self.witness.database.read() as conn:
+            return conn.execute(sa.select(ledger).where(ledger.c.recipient == message.recipient)).one()
+
+
+def test_durable_before_the_next(outbox: Outbox) -> None:
+    """A message begins only when it is noted as begun, and the one before on its connection as sent."""
+    outbox.policy = replace(outbox.policy, connections=4)
+    outbox.plan(40)
+    witness = Witness(outbox.database)
+    outbox.deliver(relay=witness)
+    assert len(witness.seen) == 40
+    assert {begun for begun, _ in witness.seen} == {"begun"}
+    assert {before for _, before in witness.seen} == {None, "sent"}
+
+
+def test_limit_and_only(outbox: Outbox) -> None:
+    """`limit` bounds what is claimed; `only` serves these readers and leaves the others as they are."""
+    who = outbox.plan(9)
+    assert outbox.deliver(limit=2).results == {Status.SENT: 2}
+    rest = [one for one in who if outbox.row(one).status == Status.PLANNED]
+    assert outbox.deliver(only=[rest[0].id, rest[3].id]).results == {Status.SENT: 2}
+    assert outbox.row(rest[0]).status == outbox.row(rest[3]).status == Status.SENT
+    assert outbox.statuses() == {"sent": 4, "planned": 5}
+    assert outbox.deliver(limit=0).results == {}
+    assert outbox.deliver(limit=99).results == {Status.SENT: 5}
+
+
+# -- replies -------------------------------------------------------------------------------------------
+
+
+def test_deferred_and_sent_later(outbox: Outbox) -> None:
+    """4xx waits a minute at least, then doubles; the retry that is taken has the same Message-ID and bytes."""
+    slow, quick = outbox.plan(2, expires_at=NOW + DAY)
+    outbox.script(to(slow.address, BUSY))
+    assert outbox.deliver().results == {Status.SENT: 1, Status.DEFERRED: 1}
+    first = next(message for message in outbox.relay.tried if message.recipient == slow.address)
+    row = outbox.row(slow)
+    assert (row.status, row.attempts, row.reply) == ("deferred", 1, "rcpt 451 4.7.1 greylisted")
+    assert dt.timedelta(seconds=60) <= outbox.when(slow) <= dt.timedelta(seconds=72)
+
+    outbox.clock.now = row.due_at - dt.timedelta(seconds=1)
+    assert outbox.deliver().results == {}
+    outbox.clock.advance(seconds=1)
+    assert outbox.deliver().results == {Status.DEFERRED: 1}
+    assert dt.timedelta(seconds=120) <= outbox.when(slow) <= dt.timedelta(seconds=144)
+
+    outbox.clock.advance(seconds=144)
+    outbox.script(None)
+    assert outbox.deliver().results == {Status.SENT: 1}
+    assert outbox.relay.accepted == [first]
+    assert message_id(first) == row.message_id
+    assert outbox.row(slow).attempts == 3
+    assert outbox.row(quick).attempts == 1
+
+
+def test_a_refused_recipient(outbox: Outbox) -> None:
+    """5xx at RCPT fails that one alone, is not tried again, and gives its span of editions back."""
+    edition = publish_edition(outbox.database, "A Kite")
+    who = outbox.plan(5, edition_id=edition, cursor_edition_id=None)
+    with outbox.database.write() as conn:
+        for one in who:
+            subscribers.change(conn, one.id, cursor_edition_id=edition)
+    outbox.script(to(who[2].address, NO_SUCH_USER))
+    assert outbox.deliver().results == {Status.SENT: 4, Status.FAILED: 1}
+    assert outbox.row(who[2]).reply == "rcpt 550 5.1.1 no such user"
+    with outbox.database.read() as conn:
+        cursors = {one.address: subscribers.standing(conn, one.id).cursor_edition_id for one in who}
+    assert cursors == {one.address: edition for one in who} | {who[2].address: None}
+    outbox.clock.advance(hours=2)
+    assert outbox.deliver().results == {}
+    assert outbox.balances()
+
+
+@pytest.mark.parametrize("refusal", [WRONG_PASSWORD, WRONG_SENDER], ids=["auth", "mail"])
+def test_the_site_is_refused(outbox: Outbox, refusal: Reply) -> None:
+    """5xx at AUTH or MAIL pauses the run: nobody is failed or suppressed, and once mended all is sent."""
+    who = outbox.plan(50)
+    outbox.script(lambda message: refusal)
+    report = outbox.deliver()
+    assert report.paused is not None
+    assert report.paused.startswith(f"{refusal.step} {refusal.code}")
+    tried = len(outbox.relay.tried)
+    assert 1 <= tried <= outbox.policy.connections
+    assert outbox.statuses() == {"deferred": tried, "planned": 50 - tried}
+    assert {row.attempts for row in outbox.rows().values()} == {0}
+    with outbox.database.read() as conn:
+        assert subscribers.counts(conn)[State.ACTIVE] == 50
+    assert outbox.open_claims() == 0
+
+    outbox.script(None)
+    outbox.clock.advance(minutes=15)
+    assert outbox.deliver().paused is None
+    assert recipients(outbox.relay.accepted) == addresses(who)
+
+
+def test_the_site_is_mended_by_a_setting(outbox: Outbox) -> None:
+    """What a relay refused before it heard of the reader may be built anew, as a mended sender makes it."""
+    outbox.plan(3)
+    outbox.script(lambda message: WRONG_SENDER)
+    outbox.deliver()
+    outbox.script(None)
+    outbox.text = "words from a sender who is welcome"
+    outbox.clock.advance(minutes=15)
+    assert outbox.deliver().results == {Status.SENT: 3}
+    hashes = {hashlib.sha256(message.data).hexdigest() for message in outbox.relay.accepted}
+    assert {row.body_hash for row in outbox.rows().values()} == hashes
+
+
+def test_nobody_is_there(outbox: Outbox) -> None:
+    """A dead relay pauses the run after twenty tries in a row, rather than have each message tried once."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(30)
+    outbox.script(lambda message: NOBODY_THERE)
+    assert outbox.deliver().paused is not None
+    assert outbox.statuses() == {"deferred": 20, "planned": 10}
+    outbox.script(None)
+    outbox.clock.advance(hours=1)
+    assert outbox.deliver().results == {Status.SENT: 30}
+
+
+def test_troubles_apart(outbox: Outbox) -> None:
+    """Site troubles that others' mail comes between pause nothing."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(60)
+    outbox.script(in_turn([NOBODY_THERE] * 19 + [None] + [NOBODY_THERE] * 19))
+    report = outbox.deliver()
+    assert (report.paused, report.results) == (None, {Status.DEFERRED: 38, Status.SENT: 22})
+
+
+@pytest.mark.parametrize("policy", ["resend", "park"])
+def test_cut_off_after_the_final_dot(outbox: Outbox, policy: str) -> None:
+    """An answer that is lost after the final dot: sent again with the same bytes, or parked, as the operator set."""
+    outbox.policy = replace(
+        outbox.policy, retry=RetryPolicy(ambiguous="park" if policy == "park" else "resend")
+    )
+    (who,) = outbox.plan(1)
+    outbox.script(in_turn([CUT_OFF]))
+    outbox.deliver()
+    outbox.clock.advance(minutes=2)
+    outbox.deliver()
+    if policy == "park":
+        assert outbox.row(who).status == Status.AMBIGUOUS
+        assert len(outbox.relay.tried) == 1
+    else:
+        assert outbox.row(who).status == Status.SENT
+        first, second = outbox.relay.tried
+        assert first == second
+
+
+def test_expiry(outbox: Outbox) -> None:
+    """What is too late is counted and not mailed; a retry that would be too late is not planned."""
+    late = outbox.plan(2, expires_at=NOW)
+    short, *others = outbox.plan(3, expires_at=NOW + dt.timedelta(seconds=60))
+    outbox.script(to(short.address, BUSY))
+    report = outbox.deliver()
+    assert report.expired == 2
+    assert report.results == {Status.SENT: 2, Status.EXPIRED: 1}
+    assert recipients(outbox.relay.accepted) == addresses(others)
+    assert outbox.statuses([*late, short]) == {"expired": 3}
+    assert outbox.balances()
+
+
+def test_fresh_mail_passes_deferred(outbox: Outbox) -> None:
+    """Mail that keeps being deferred does not stand in the way of mail that was never tried."""
+    stuck = outbox.plan(4)
+    outbox.script(lambda message: BUSY)
+    outbox.deliver()
+    outbox.clock.advance(minutes=2)
+    fresh = outbox.plan(4)
+    outbox.script(None)
+    outbox.deliver(limit=4)
+    assert recipients(outbox.relay.accepted) == addresses(fresh)
+    outbox.deliver(limit=4)
+    assert outbox.statuses(stuck) == {"sent": 4}
+
+
+# -- readers and papers --------------------------------------------------------------------------------
+
+
+def test_a_reader_leaves_meanwhile(outbox: Outbox) -> None:
+    """Who leaves after the claim and before their turn is not mailed; who is being mailed is."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    who = outbox.plan(6)
+    signup = Signup(database=outbox.database, stamp=STAMP)
+    left: list[str] = []
+
+    def script(message: Message) -> Reply | None:
+        if not left:
+            leaver = next(one for one in who if one.address != message.recipient)
+            current = next(one for one in who if one.address == message.recipient)
+            for one in (leaver, current):
+                signup.leave(one, method="link", now=NOW, goodbye=False)
+            left.append(leaver.address)
+        return None
+
+    outbox.script(script)
+    assert outbox.deliver().results == {Status.SENT: 5}
+    assert left[0] not in recipients(outbox.relay.tried)
+    row = outbox.rows()[left[0]]
+    assert (row.status, row.reason, row.claimant) == ("suppressed", "left", None)
+    assert outbox.balances()
+
+
+def test_left_without_a_trace_in_the_ledger(outbox: Outbox) -> None:
+    """The reader is asked about again at the last moment, also where leaving withdrew nothing."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    who = outbox.plan(4)
+
+    def script(message: Message) -> Reply | None:
+        with outbox.database.write() as conn:
+            for one in who:
+                subscribers.change(conn, one.id, state=State.LEFT)
+        return None
+
+    outbox.script(script)
+    assert outbox.deliver().results == {Status.SENT: 1}
+    assert outbox.statuses() == {"sent": 1, "suppressed": 3}
+    assert outbox.open_claims() == 0
+
+
+def test_a_poison_reader(outbox: Outbox) -> None:
+    """A message that cannot be built is parked at the third try, with the reason; the others get theirs at once."""
+    who = outbox.plan(8)
+    poison = who[3]
+    outbox.broken = {poison.address}
+    assert outbox.deliver().results == {Status.SENT: 7, Status.DEFERRED: 1}
+    for fate in (Status.DEFERRED, Status.FAILED):
+        outbox.clock.now = outbox.row(poison).due_at
+        assert outbox.deliver().results == {fate: 1}
+    row = outbox.row(poison)
+    assert (row.attempts, row.reply) == (3, "build ValueError: no mail for …")
+    outbox.clock.advance(hours=1)
+    assert outbox.deliver().results == {}
+    assert len(outbox.relay.tried) == 7
+    assert outbox.balances()
+
+
+def test_a_poison_paper(outbox: Outbox) -> None:
+    """A paper that cannot be rendered parks the mails that show it, and no others."""
+    poisoned = outbox.plan(3, picks=(pick(7), pick(8)))
+    others = outbox.plan(4, picks=(pick(8), pick(9)))
+    outbox.broken = {7}
+    assert outbox.deliver().results == {Status.SENT: 4, Status.DEFERRED: 3}
+    for _ in range(2):
+        outbox.clock.advance(minutes=10)
+        outbox.deliver()
+    assert outbox.statuses(poisoned) == {"failed": 3}
+    assert recipients(outbox.relay.tried) == addresses(others)
+
+
+def test_nothing_can_be_built(outbox: Outbox) -> None:
+    """A broken template loses no mail: all of it waits, and is sent once the template is mended."""
+    outbox.policy = replace(outbox.policy, batch=4)
+    who = outbox.plan(10)
+    outbox.broken = {one.address for one in who}
+    assert outbox.deliver().results == {Status.DEFERRED: 10}
+    assert outbox.relay.tried == []
+    assert outbox.open_claims() == 0
+    outbox.broken = set()
+    outbox.clock.advance(minutes=2)
+    assert outbox.deliver().results == {Status.SENT: 10}
+
+
+def test_bytes_that_differ(outbox: Outbox) -> None:
+    """A retry whose bytes differ from the first try's is parked unsent: two mails with one Message-ID help nobody."""
+    changed, fresh = outbox.plan(2)
+    outbox.script(to(changed.address, BUSY))
+    outbox.deliver(only=[changed.id])
+    outbox.text = "other words"
+    outbox.script(None)
+    outbox.clock.advance(minutes=2)
+    assert outbox.deliver().results == {Status.FAILED: 1, Status.SENT: 1}
+    assert recipients(outbox.relay.tried) == [fresh.address]
+    assert "the bytes differ" in outbox.row(changed).reply
+
+
+def test_claimed_but_not_begun_may_change(outbox: Outbox) -> None:
+    """What a drained run had claimed and built but not begun may be built anew, as an upgrade makes it."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(6)
+    stop = threading.Event()
+    outbox.script(lambda message: stop.set())
+    assert outbox.deliver(stop=stop).results == {Status.SENT: 1}
+    outbox.text = "words of the next version"
+    outbox.script(None)
+    assert outbox.deliver().results == {Status.SENT: 5}
+
+
+# -- more than one sender ------------------------------------------------------------------------------
+
+
+def test_a_zombie(outbox: Outbox) -> None:
+    """A sender that was stopped for longer than its lease sends nothing that another took over, nor says its fate."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    who = outbox.plan(5)
+    other = MemoryRelay()
+    reports = []
+
+    def script(message: Message) -> Reply:
+        outbox.clock.now += outbox.policy.lease.length
+        reports.append(outbox.deliver(relay=other))
+        return NO_SUCH_USER
+
+    outbox.script(script)
+    outbox.deliver()
+    assert [report.results for report in reports] == [{Status.SENT: 5}]
+    assert len(outbox.relay.tried) == 1  # it was under way when the sender stopped
+    assert recipients(other.accepted) == addresses(who)
+    assert outbox.statuses() == {"sent": 5}
+    (repeated,) = [
+        message for message in other.accepted if message.recipient == outbox.relay.tried[0].recipient
+    ]
+    assert repeated == outbox.relay.tried[0]
+
+
+def test_a_lease_that_runs_out(outbox: Outbox) -> None:
+    """With too little of the lease left for a whole hand-over nothing is begun; the next run sends it."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(5)
+    lease = outbox.policy.lease
+    latest = NOW + lease.length - lease.hand_over - lease.margin
+
+    def script(message: Message) -> Reply | None:
+        outbox.clock.now = latest if len(outbox.relay.tried) == 1 else latest + dt.timedelta(seconds=1)
+        return None
+
+    outbox.script(script)
+    assert outbox.deliver().results == {Status.SENT: 2}
+    assert outbox.statuses() == {"sent": 2, "planned": 3}
+    assert outbox.open_claims() == 0
+    outbox.script(None)
+    assert outbox.deliver().results == {Status.SENT: 3}
+
+
+def test_stopped_while_it_committed(outbox: Outbox) -> None:
+    """A sender that was stopped in the commit that began a message looks at its lease once more before it sends."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(3)
+    database = Faulty(outbox.database)
+    hour = dt.timedelta(hours=1)
+
+    def jump(conn: SqlConnection) -> None:
+        if conn.scalar(sa.select(sa.func.count()).where(ledger.c.begun_at.is_not(None))):
+            outbox.clock.now += hour
+
+    database.before_commit = jump
+    assert outbox.deliver(database=database).results == {}
+    assert outbox.relay.tried == []
+    assert outbox.deliver().results == {Status.SENT: 3}
+
+
+@pytest.mark.parametrize("senders", [2, 4])
+def test_senders_at_once(outbox: Outbox, senders: int) -> None:
+    """Runs over one database at the same time send each message once between them."""
+    outbox.policy = replace(outbox.policy, batch=8)
+    who = outbox.plan(120)
+    together = threading.Barrier(senders)
+
+    def work(_: int) -> int:
+        together.wait()
+        return outbox.deliver().results.get(Status.SENT, 0)
+
+    with ThreadPoolExecutor(senders) as pool:
+        sent = list(pool.map(work, range(senders)))
+    assert sum(sent) == 120
+    assert recipients(outbox.relay.tried) == addresses(who)
+    assert outbox.statuses() == {"sent": 120}
+    assert list(outbox.claims.iterdir()) == []
+
+
+def test_a_stop_drains(outbox: Outbox) -> None:
+    """Told to stop, a run settles what is under way, gives the rest back as it was, and begins nothing more."""
+    outbox.policy = replace(outbox.policy, connections=3)
+    who = outbox.plan(40)
+    stop = threading.Event()
+    seen = iter(range(100))
+
+    def script(message: Message) -> Reply | None:
+        if next(seen) == 6:
+            stop.set()
+        return None
+
+    outbox.script(script)
+    sent = outbox.deliver(stop=stop).results[Status.SENT]
+    assert 7 <= sent <= 7 + outbox.policy.connections
+    assert outbox.statuses() == {"sent": sent, "planned": 40 - sent}
+    assert outbox.open_claims() == 0
+    assert outbox.deliver(stop=stop).results == {}
+    assert outbox.deliver().results == {Status.SENT: 40 - sent}
+    assert recipients(outbox.relay.accepted) == addresses(who)
+
+
+# -- things that break ---------------------------------------------------------------------------------
+
+
+class Faulty(Database):
+    """A database of which one commit fails, before, in or after it.
+
+    Attributes:
+        commits: Begun so far.
+        before_commit: Called with the connection at the end of each transaction.
+    """
+
+    def __init__(self, real: Database, *, at: int = 0, moment: str = "") -> None:
+        self.url, self.read_only, self.engine = real.url, real.read_only, real.engine
+        self.commits = 0
+        self.before_commit: Callable[[SqlConnection], None] = lambda conn: None
+        self._at, self._moment = at, moment
+
+    @contextmanager
+    def write(self) -> Iterator[SqlConnection]:
+        self.commits += 1
+        moment = self._moment if self.commits == self._at else ""
+        if moment == "before":
+            raise DatabaseError("cannot be reached")
+        with super().write() as conn:
+            yield conn
+            self.before_commit(conn)
+            if moment == "in":
+                raise DatabaseError("disk full")
+        if moment == "after":
+            raise DatabaseError("the answer was lost")
+
+
+@pytest.mark.parametrize("moment", ["before", "in", "after"])
+def test_every_commit_may_fail(outbox: Outbox, moment: str) -> None:
+    """Whichever commit fails, the error is told, nothing counts as sent that was not, and the next run mends it.
+
+    Repeated are at most the messages that were under way, one a connection, with the same bytes.
+    """
+    outbox.policy = replace(outbox.policy, batch=4)
+    for at in range(1, 100):
+        who = outbox.plan(9)
+        outbox.script(None)
+        database = Faulty(outbox.database, at=at, moment=moment)
+        if database_is_clean(outbox, database):
+            break
+        sent = {one.address for one in who if outbox.row(one).status == Status.SENT}
+        assert sent <= set(recipients(outbox.relay.accepted))
+        outbox.deliver()
+        copies = Counter(recipients(outbox.relay.accepted))
+        assert sorted(copies) == addresses(who)
+        assert copies.total() - len(copies) <= outbox.policy.connections
+        assert len(set(outbox.relay.accepted)) == len(who)
+        assert outbox.statuses(who) == {"sent": 9}
+        assert outbox.open_claims() == 0
+    assert 5 < at < 99, "a run has so many commits"
+    assert outbox.balances()
+
+
+def database_is_clean(outbox: Outbox, database: Faulty) -> bool:
+    """Run over a database that fails; False where it did."""
+    try:
+        outbox.deliver(database=database)
+    except DatabaseError:
+        return False
+    return True
+
+
+def test_settled_though_the_run_breaks(outbox: Outbox) -> None:
+    """A commit that fails once repeats nothing: what the relay took is settled before the run gives up."""
+    outbox.policy = replace(outbox.policy, batch=4)
+    for at in range(2, 8):
+        who = outbox.plan(9)
+        outbox.script(None)
+        assert not database_is_clean(outbox, Faulty(outbox.database, at=at, moment="in"))
+        outbox.deliver()
+        assert recipients(outbox.relay.accepted) == addresses(who), at
+
+
+class Breaking(MemoryRelay):
+    """A relay whose code has a bug."""
+
+    def __init__(self, *, connects: bool, after: int = 0) -> None:
+        super().__init__()
+        self.connects = connects
+        self.after = after
+
+    def connect(self) -> MemoryConnection:
+        if not self.connects:
+            raise RuntimeError("a bug in connect")
+        return super().connect()
+
+    def answer(self, message: Message) -> Reply:
+        if len(self.tried) >= self.after:
+            raise RuntimeError("a bug in hand_over")
+        return super().answer(message)
+
+
+@pytest.mark.parametrize(("connects", "after"), [(False, 0), (True, 0), (True, 5)])
+def test_every_sender_breaks(outbox: Outbox, connects: bool, after: int) -> None:
+    """Senders that all break end the run with their error, however much waits for them; the next run sends the rest."""
+    relay = Breaking(connects=connects, after=after)
+    outbox.policy = replace(outbox.policy, batch=4)
+    who = outbox.plan(50)
+    with pytest.raises(RuntimeError, match="a bug in"):
+        outbox.deliver(relay=relay)
+    outbox.deliver()
+    assert recipients(outbox.relay.accepted + relay.accepted) == addresses(who)
+    assert outbox.statuses() == {"sent": 50}
+    assert outbox.open_claims() == 0
+
+
+class OneBreaks(MemoryRelay):
+    """A relay of which one connection in two cannot be had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connections = iter(range(100))
+        self.broken = threading.Event()
+
+    def connect(self) -> MemoryConnection:
+        if next(self.connections) == 0:
+            self.broken.set()
+            raise RuntimeError("a bug in connect")
+        return super().connect()
+
+    def answer(self, message: Message) -> Reply:
+        self.broken.wait(10)
+        return super().answer(message)
+
+
+def test_one_sender_breaks(outbox: Outbox) -> None:
+    """One sender's bug repeats nothing of what another had under way: that is settled first."""
+    who = outbox.plan(10)
+    relay = OneBreaks()
+    with pytest.raises(RuntimeError):
+        outbox.deliver(relay=relay)
+    outbox.deliver()
+    assert recipients(outbox.relay.accepted + relay.accepted) == addresses(who)
+
+
+def test_logs_name_nobody(outbox: Outbox, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a run logs of a poison reader and of parked bytes holds no address."""
+    poison, changed = outbox.plan(2)
+    outbox.script(to(changed.address, BUSY))
+    outbox.deliver(only=[changed.id])
+    outbox.broken, outbox.text = {poison.address}, "other words"
+    outbox.clock.advance(minutes=2)
+    outbox.deliver()
+    said = capsys.readouterr()
+    assert "message not built" in said.out + said.err
+    assert not re.search(r"reader\d+@example\.org", said.out + said.err)
