@@ -165,12 +165,12 @@ def fetched(conn: Connection, edition_ids: Sequence[int]) -> int:
     published = sa.select(sa.func.max(editions.c.published_at))
     until = conn.scalar(published.where(editions.c.id == max(edition_ids)))
     after = conn.scalar(published.where(editions.c.id < min(edition_ids)))
-    query = (
-        sa.select(sa.func.coalesce(sa.func.sum(dumps.c.records), 0))
-        .join(arrivals, arrivals.c.dump_id == dumps.c.id)
-        .where(arrivals.c.at <= until)
-    )
-    return int(conn.scalar(query if after is None else query.where(arrivals.c.at > after)) or 0)
+    # Each dump once, however often the same bytes came meanwhile.
+    came = sa.select(arrivals.c.dump_id).where(arrivals.c.at <= until)
+    if after is not None:
+        came = came.where(arrivals.c.at > after)
+    query = sa.select(sa.func.coalesce(sa.func.sum(dumps.c.records), 0)).where(dumps.c.id.in_(came))
+    return int(conn.scalar(query) or 0)
 
 
 def _edition_paper(row: Row[Any]) -> EditionPaper:
