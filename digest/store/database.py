@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def _sqlite(path: Path, *, read_only: bool) -> Engine:
         conn.isolation_level = None  # transactions are begun by `_begin` alone
         conn.execute("PRAGMA foreign_keys=ON")
         if not read_only:
-            conn.execute("PRAGMA journal_mode=WAL")
+            _log_ahead(conn)
             # FULL: with WAL, NORMAL may lose the last commits at a power cut, and so a settled result (R3).
             conn.execute("PRAGMA synchronous=FULL")
         return conn
@@ -148,6 +149,20 @@ def _connected(path: Path, mode: str) -> sqlite3.Connection:
         conn.close()
         raise
     return conn
+
+
+def _log_ahead(conn: sqlite3.Connection) -> None:
+    """Switch a file to WAL. SQLite gives up at once where another holds it: wait in a transaction, then try again."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            conn.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        conn.execute("BEGIN IMMEDIATE")
+        conn.execute("COMMIT")
 
 
 def _begin(conn: Connection) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shutil
+import sqlite3
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -104,6 +106,44 @@ def test_a_writer_takes_the_lock_first(short: None, sqlite_database: Database) -
         sqlite_database.write(),
     ):
         pytest.fail("two writers at once")
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A writer on a new file that is not yet in WAL mode, as while it is being made."""
+    conn = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    conn.execute("BEGIN IMMEDIATE")
+    yield conn
+    conn.close()
+
+
+def test_opening_a_file_that_is_being_made(
+    held: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens a file while another makes it waits for them, though SQLite itself would not."""
+    connected = store_database._connected
+
+    def then_let_go(path: Path, mode: str) -> sqlite3.Connection:
+        conn = connected(path, mode)
+        threading.Timer(0.05, held.rollback).start()
+        return conn
+
+    monkeypatch.setattr(store_database, "_connected", then_let_go)
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    with database.write() as conn:
+        assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+    database.close()
+
+
+@pytest.mark.parametrize("patience", [0.05, -1.0])
+def test_opening_a_file_that_stays_locked(
+    held: sqlite3.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    """The wait for it ends, too."""
+    monkeypatch.setattr(store_database, "LOCK_TIMEOUT_S", patience)
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+    with pytest.raises(DatabaseError, match="locked"), database.write():
+        pytest.fail("wrote beside a writer")
 
 
 def test_readers_wait_for_no_writer(short: None, sqlite_database: Database) -> None:
