@@ -53,6 +53,9 @@ _QUOTE_USE = re.compile(r"[A-Za-z.,!?]\\[\"'](?![A-Za-z{\\])|[A-Za-z]\\'(?:s|m|d
 _GROUP = re.compile(r"\{\\([A-Za-z]+)\}")
 _MACRO = re.compile(r"\\([A-Za-z]+)(?:\{\}|(?![A-Za-z{]))")
 _ABBREVIATION = re.compile(r"\\(eg|ie|etc|etal|cf|wrt)(?![A-Za-z])\.?")
+# `\sim` before a number says "about" and clings to it, apart from a word before it, lest it read as a tie.
+_SIM_ABOUT = re.compile(r"(?: |(?<=[A-Za-z.,;:)\]]))\\sim ?(?=\d)")
+_SIM_NUMBER = re.compile(r"\\sim ?(?=\d)")
 _SIM_MACRO = re.compile(r" ?\\sim(?![A-Za-z]) ?")
 _FONT = re.compile(rf"(?:\\text|\\url|\\?\b(?:{_FONTS}))\{{([^{{}}]*)\}}")
 _FONT_SWITCH = re.compile(r"\{\\?(?:rm|bf|it|em|tt|sc) ([^{}]*)\}")
@@ -75,7 +78,7 @@ _SUPERSCRIPT = re.compile(r"[+-]?\d+|n")
 _TIMES = re.compile(r"(?<=\d)times(?: (?=\d)|(?![a-z]))|(?<=[A-Z])times(?=[A-Z0-9])")
 _TIMES_LETTER = re.compile(r"(?<![A-Za-z\\])([A-Za-z])times ?(?=[A-Za-z0-9](?![A-Za-z]))")
 _SIM = re.compile(r"(?<=\d)sim(?=\d)|(?<![^\s(\[])sim[ !]?(?=\d)(?!\d? ?real)")
-_COMPARED = re.compile(r"(?<!\S)(leq|geq|neq)(?= )")
+_COMPARED = re.compile(r"(?<= )(leq|geq|neq)(?= )")
 _TIE = re.compile(r"(?<=[A-Za-z.,;:)\]])~+ ?(?=[^\s~])")
 _QUOTED = re.compile(r"``([^`']{1,200})''")
 
@@ -113,7 +116,8 @@ def _without_macros(text: str) -> str:
     text = _ABBREVIATION.sub(lambda match: _ABBREVIATIONS[match[1]], text)
     text = _DEGREES.sub("°", text)
     text = _GROUP.sub(_named, text)
-    return _MACRO.sub(_named, _SIM_MACRO.sub(_similar, text))
+    text = _SIM_NUMBER.sub("~", _SIM_ABOUT.sub(" ~", text))
+    return _MACRO.sub(_named, _SIM_MACRO.sub(" ~ ", text))
 
 
 def _accented(match: re.Match[str]) -> str:
@@ -132,15 +136,6 @@ def _composed(given: str, accent: str, letter: str) -> str:
 
 def _named(match: re.Match[str]) -> str:
     return _MACROS.get(match[1], match[0])
-
-
-def _similar(match: re.Match[str]) -> str:
-    """`\\sim` before a number says "about" and clings to it; else it stands free, lest it read as a tie."""
-    following = match.string[match.end() : match.end() + 1]
-    preceding = match.string[match.start() - 1 : match.start()] if match.start() else ""
-    if not following.isdigit():
-        return " ~ "
-    return "~" if preceding.isdigit() and " " not in match[0] else f"{' ' * match[0].startswith(' ')}~"
 
 
 def _undollared(match: re.Match[str]) -> str:

@@ -51,6 +51,18 @@ CHANGED = [
     ("a\u00a0b", "a b"),
     ("cafÃ© and cafe\u0301", "café and café"),
     ("AT&amp;T, a &amp;lt; b", "AT&T, a < b"),
+    (r"at https://example.org/a\_b/3times3", "at https://example.org/a_b/3times3"),
+    ("x_{i} and y_{max}", "x_i and y_max"),
+    (r"Mart\'\i, of \`a la", "Martí, of à la"),
+    (r"2$\times$5 and 3\sim4, 3 \sim4, a\sim 5, of\sim6, (\sim7)", "2×5 and 3~4, 3 ~4, a ~5, of ~6, (~7)"),
+    (
+        r"[https://example.org/~u] ``a'' \% b^2, c~d, $k$ {\bf e} leq 1 geq 2 neq 3",
+        'https://example.org/~u "a" % b², c d, k e ≤ 1 ≥ 2 ≠ 3',
+    ),
+    (
+        r"3times3 in C:\3times3, \\srv\3times3, {{ 3times3 }} and https://example.org/3times3",
+        r"3×3 in C:\3times3, \\srv\3times3, {{ 3times3 }} and https://example.org/3times3",
+    ),
     ("half \ud83d of \ud83d\ude00", "half \ufffd of \U0001f600"),
 ]
 
@@ -72,6 +84,12 @@ KEPT = [
     "x^2_y^*, Q^top, T^K",
     r"a \q'x and \'q",
     "&unknown; & so on",
+    r"a bar \={q} and \v{b}",
+    "costs $5 or 4$ in all",
+    r"a $\unheard$5 of",
+    "leq is three times geq",
+    "leq of 3 simple words",
+    "aå?œ'",
     r"\frac{a b}{c}",
     "",
 ]
