@@ -35,13 +35,13 @@ def read(data: bytes) -> Reading:
 
 def _newest(data: bytes) -> DumpDate | None:
     """The newest day of submission, else of publication; walks the whole list, so finds all that is broken."""
-    submitted, published, papers = "", "", 0
+    submitted, published, found = "", "", False
     for row in _rows(data):
         if isinstance(row, dict) and isinstance(paper := row.get("paper"), dict):
-            papers += 1
+            found = True
             submitted = max(submitted, _day(paper.get("submittedOnDailyAt")))
             published = max(published, _day(row.get("publishedAt")))
-    if not papers:
+    if not found:
         raise DumpError("no papers in it")
     newest = submitted or published
     if not newest:
