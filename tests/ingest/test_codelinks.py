@@ -27,6 +27,11 @@ from digest.ingest.codelinks import code_urls
         ("https://notgithub.com/a/b and me@github.com/a/b", []),
         ("https://github.com/example/.", []),
         ("no link", []),
+        ("https://github.com/e/X and https://gitlab.com/e/maX.",
+         ["https://github.com/e/X", "https://gitlab.com/e/maX"]),
+        ("github.com/a/b gitlab.com/a/b bitbucket.org/a/b codeberg.org/a/b huggingface.co/a/b",
+         ["https://github.com/a/b", "https://gitlab.com/a/b", "https://bitbucket.org/a/b",
+          "https://codeberg.org/a/b", "https://huggingface.co/a/b"]),
     ],
 )  # fmt: skip
 def test_links_are_found(abstract: str, expected: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ def test_what_is_missing_or_of_another_type_is_left_out() -> None:
     ]  # fmt: skip
     counts = items(row(upvotes=0), row(upvotes=2**31 - 1))
     assert [item.votes for item in counts if isinstance(item, Record)] == [0, 2**31 - 1]
+    nobody = items(row(authors=5), row(authors=None))
+    assert [item.authors for item in nobody if isinstance(item, Record)] == [(), ()]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,19 @@ def test_times_are_utc(given: str, expected: dt.datetime | None) -> None:
     assert isinstance(record, Record)
     assert record.published_at == expected
     assert expected is None or (record.published_at and record.published_at.tzinfo is dt.UTC)
+
+
+def test_no_zone_means_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The zone of the machine plays no part."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        record = items(row(publishedAt="2024-08-28T05:41:52"))[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert isinstance(record, Record)
+    assert record.published_at == dt.datetime(2024, 8, 28, 5, 41, 52, tzinfo=dt.UTC)
 
 
 def test_rows_that_are_no_papers_are_rejected_with_their_number() -> None:
@@ -148,6 +164,9 @@ def test_the_newest_day_dates_the_dump() -> None:
         ('[{"a":\n 1},\n{"b"', "not JSON, or cut: Expecting ':' delimiter", 3),
         ('[{"a": 1},\n{"b": 1,\n"c', "not JSON, or cut: Unterminated string starting at", 3),
         ("[", "not JSON, or cut: Expecting value", 1),
+        ('[\n\n{"a": 1},\n x', "not JSON, or cut: Expecting value", 4),
+        ('[{"a":\n 1},\n{"b" x\n\n\n', "not JSON, or cut: Expecting ':' delimiter", 3),
+        ('{"error": "' + "no " * 70 + '"}', "the answer is an error: " + "no " * 66 + "no", 1),
     ],
 )
 def test_what_is_no_list_of_papers_is_refused(data: str, reason: str, line: int) -> None:
@@ -177,6 +196,25 @@ def test_a_row_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DumpError) as refusal:
         read(b'[{"paper":\n"' + b"x" * 2_000_000)
     assert (refusal.value.reason, refusal.value.line) == ("a row that does not end", 1)
+
+
+def test_a_row_is_taken_in_by_doubling_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a window of 10, a row of 60 is tried at 9, 19, 39 and 79 characters, so 39 are held in vain."""
+    data = b'["' + b"x" * 58 + b'", {"paper": {"title": "T", "id": "i"}}]'
+    monkeypatch.setattr(daily_papers, "_WINDOW", 10)
+    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 39)
+    assert len(list(read(data).items)) == 2
+    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 38)
+    with pytest.raises(DumpError) as refusal:
+        read(data)
+    assert refusal.value.reason == "a row that does not end"
+
+
+def test_rows_read_before_do_not_count_towards_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is held of the row itself does."""
+    monkeypatch.setattr(daily_papers, "_WINDOW", 1000)
+    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 1100)
+    assert len(items(*(row(title=f"Paper {number}") for number in range(20)))) == 20
 
 
 def test_real_answers_are_read_whole(shared_data: Path) -> None:

@@ -28,6 +28,7 @@ PROSE = "\n\n".join(
         (b" \r\n\t\n ", "the dump is empty", 0),
         (b"\xef\xbb\xbf \n", "the dump is empty", 0),
         (b"A title\nand\0more", "a NUL byte, so not text", 2),
+        (b"\n\0A title", "a NUL byte, so not text", 2),
         (b"A title\n\nb\xe9ton", "not UTF-8", 3),
         (b"\xff", "not UTF-8", 1),
         (b"  \n<!DOCTYPE html><p>hello", "an HTML or XML page, where a list of papers is wanted", 1),
