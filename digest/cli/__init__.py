@@ -5,6 +5,7 @@ With `--json` one JSON document goes to standard output; all else goes to standa
 
 from __future__ import annotations
 
+import io
 import sys
 
 from digest.cli import (
@@ -40,6 +41,11 @@ _USAGE = (AddressError, PreferenceError, SettingsError, TaxonomyError, UsageErro
 
 def main() -> None:
     """Run the command; the exit code is 0 done, 1 failed, 2 usage or settings, 3 done in part."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(
+            stream, io.TextIOWrapper
+        ):  # a title that the terminal cannot show must not end the command
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(args=_config_first(sys.argv[1:]), prog_name="digest")
     except _USAGE as error:

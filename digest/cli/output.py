@@ -17,7 +17,9 @@ from rich.table import Table
 def emit(as_json: bool, document: Any, human: Callable[[Console], None]) -> None:
     """Print a result: the document with `--json`, else what `human` prints."""
     if as_json:
-        json.dump(document, sys.stdout, ensure_ascii=False, indent=1, default=_plain)
+        # Where the terminal is not UTF-8, escapes keep the document what it is.
+        ascii_only = sys.stdout.encoding.lower().replace("-", "") != "utf8"
+        json.dump(document, sys.stdout, ensure_ascii=ascii_only, indent=1, default=_plain)
         sys.stdout.write("\n")
     else:
         human(console())
@@ -32,7 +34,7 @@ def console() -> Console:
 def errors(text: str) -> None:
     """Tell an error, line by line, on standard error."""
     for line in text.splitlines():
-        sys.stderr.write(f"digest: {line}\n")
+        sys.stderr.write(f"digest: {_inert(line)}\n")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
@@ -48,7 +50,16 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 def plain(value: object) -> str:
     """A value as text that neither rich nor a terminal takes for instructions."""
     text = "" if value is None else str(value)
-    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    return escape(_inert(text))
+
+
+def _inert(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def moment(at: dt.datetime | None) -> str:
+    """A moment for people, to the minute in UTC: `2026-11-20 07:00 UTC`, or `never`."""
+    return f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if at else "never"
 
 
 def plural(number: int, noun: str) -> str:
