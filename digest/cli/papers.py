@@ -44,7 +44,9 @@ def search(
 
 
 @group.command()
-def show(context: typer.Context, paper_id: int, json: Json = False) -> None:
+def show(
+    context: typer.Context, paper_id: Annotated[int, typer.Argument(metavar="ID")], json: Json = False
+) -> None:
     """One paper, whole."""
     wired = session(context).app(read_only=True)
     with wired.database.read() as conn:

@@ -110,7 +110,8 @@ def _print_sent(console: Console, document: dict[str, Any]) -> None:
         console.print(
             f"{document['waiting']:,} due with nothing to send so far: asked again until their midnight"
         )
-    console.print(f"The ledger balances: {document['balance'] == 0}.")
+    balance = document["balance"]
+    console.print(f"The ledger is off by {balance:,}." if balance else "The ledger balances.")
 
 
 # -- the dry run ------------------------------------------------------------------------------------
@@ -234,7 +235,6 @@ def _print_dry(
         console.print(
             f"Edition {seen.edition.date}, {plural(seen.edition.papers, 'paper')}, {state}{before}."
         )
-    console.print()
     rows = [
         (
             d.subscriber.address,
@@ -247,6 +247,7 @@ def _print_dry(
     ]
     columns = ("gets a digest", "papers", "bytes", "difference", "first paper")
     if rows:
+        console.print()
         console.print(table("", columns, rows))
     if len(shown) < len(seen.digests):
         console.print(f"… and {len(seen.digests) - len(shown):,} more, not shown.")

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
-from digest.cli.output import emit, errors
+from digest.cli.output import emit, errors, moment
 from digest.store import deliveries, dumps, editions, papers, subscribers
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
@@ -54,7 +54,7 @@ def _look(wired: App) -> dict[str, Any]:
 
 def _print(console: Console, document: dict[str, Any]) -> None:
     edition = document["edition"]
-    console.print(f"dumps        {_counts(document['dumps'])}; last {document['last_dump_at'] or 'never'}")
+    console.print(f"dumps        {_counts(document['dumps'])}; last {moment(document['last_dump_at'])}")
     console.print(f"papers       {document['papers']:,}")
     console.print(
         f"edition      {edition['date']}, {edition['papers']} papers" if edition else "edition      none yet"

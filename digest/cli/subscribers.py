@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, EXIT_PART, Json, find_subscriber, session
-from digest.cli.output import emit, errors, plain, plural, table
+from digest.cli.output import emit, errors, moment, plain, plural, table
 from digest.errors import UsageError
 from digest.settings import Settings
 from digest.signup import Outcome
@@ -124,9 +124,9 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
         console.print(
             f"wants: {plain(', '.join(_wants(subscriber)) or 'what trends')}; at most {subscriber.profile.cap}"
         )
-        console.print(f"next due: {standing.due_at or 'never'}")
+        console.print(f"next due: {moment(standing.due_at)}")
         for at, event, method in consents:
-            console.print(f"{at:%Y-%m-%d %H:%M} {event} by {method}")
+            console.print(f"{moment(at)} {event} by {method}")
         rows = [(m.local_date, m.status, m.reason, len(m.picks), m.reply) for m in mails]
         console.print(table("", ("date", "status", "reason", "papers", "reply"), rows))
 
@@ -249,8 +249,10 @@ def _read(file: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
         return data.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8, at byte {error.start:,}") from error
 
 
 def _wants(subscriber: Subscriber) -> list[str]:
