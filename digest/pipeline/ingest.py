@@ -293,10 +293,11 @@ def cleaned(record: Record) -> CleanRecord:
     """A record with its text cleaned and its keys drawn; its page is the one of its arXiv id if it names none."""
     if record.url is None and record.arxiv_id:
         record = replace(record, url=paper_url(record.arxiv_id))
+    title = clean(record.title)
     return CleanRecord(
         record=record,
-        title=clean(record.title),
+        title=title,
         abstract=clean(record.abstract),
-        title_key=title_key(record.title),
+        title_key=title_key(record.title) or title,  # a title of signs alone names its paper by them
         code_urls=code_urls(record.abstract),
     )
