@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import queue
 import threading
 import traceback
 from collections import Counter, deque
@@ -26,7 +25,7 @@ from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, ne
 from digest.deliver.reply import Reply
 from digest.log import logger
 from digest.pipeline.ports import Relay
-from digest.pipeline.senders import Built, Sender
+from digest.pipeline.senders import Built, Desk, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
 from digest.store.database import Database
@@ -104,11 +103,11 @@ def _take_back(database: Database, claims: Path, policy: DeliverPolicy, *, now: 
 
 
 class _Run:
-    """One delivery run: this thread claims, builds, begins and settles; one thread per connection hands over.
+    """One delivery run: this thread claims, builds, begins, settles, and takes messages on over open connections.
 
-    All that waits at the desk is committed together: with one fsync for n senders, the price of a durable result
-    falls with the number of connections. One thread does it, because threads that compute in Python only take turns:
-    with a committer and a builder apart, half of the time went into waking one another.
+    All that has come back to the desk is committed together: with one fsync for n senders, the price of a durable
+    result falls with the number of connections. One thread does nearly all, because threads that compute in Python
+    only take turns: with a builder, committers and senders apart, half of the time went into waking one another.
     """
 
     def __init__(
@@ -128,8 +127,9 @@ class _Run:
         self._clock = clock
         self._claimant = claimant
         self._stop = stop
-        self._desk: queue.SimpleQueue[Sender] = queue.SimpleQueue()
+        self._desk = Desk()
         self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
+        self._idle, self._busy = list(self._senders), set[Sender]()
         self._papers: dict[tuple[int, int], EditionPaper] = {}
         self._ready: deque[Built] = deque()
         self._results: list[Result] = []  # not durable yet
@@ -145,10 +145,6 @@ class _Run:
         try:
             self._serve(self._builds(only, limit))
         finally:
-            for sender in self._senders:
-                sender.stop()
-            for sender in self._senders:
-                sender.join()
             self._wind_up()
         if self._error is not None:
             raise self._error
@@ -160,34 +156,30 @@ class _Run:
 
     def _serve(self, builds: Iterator[Built]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
-        idle, busy = list(self._senders), set[Sender]()
         while True:
             # A message for each sender is kept ready. They are built before a look at the desk: meanwhile other
             # senders come back to it, and share the next commit.
             self._ready.extend(islice(builds, len(self._senders) - len(self._ready)))
             done = self._halted or not self._ready
-            for built in self._commit(len(idle)):
-                sender = idle.pop()
+            for built in self._commit(len(self._idle)):
+                sender = self._idle.pop()
+                self._busy.add(sender)
                 sender.give(built)
-                busy.add(sender)
-            if busy:
-                back = self._come_back()
-                busy.difference_update(back)
-                idle.extend(sender for sender in back if sender.error is None)
+            if self._busy:
+                self._come_back()
             elif done:
                 return
 
-    def _come_back(self) -> list[Sender]:
+    def _come_back(self) -> None:
         """Wait for a sender, take all who are there, and what their relay said."""
-        back = [self._desk.get()]
-        while not self._desk.empty():
-            back.append(self._desk.get())
-        for sender in back:
+        for sender in self._desk.wait():
+            self._busy.discard(sender)
             if sender.error is not None:
                 self._error = sender.error
-            elif sender.handed is not None and sender.reply is not None:
+                continue
+            self._idle.append(sender)
+            if sender.handed is not None and sender.reply is not None:
                 self._judge(sender.handed.delivery, sender.reply)
-        return back
 
     def _commit(self, places: int) -> list[Built]:
         """Make results durable and begin as many messages, in one commit; returns those to be handed over.
@@ -216,9 +208,14 @@ class _Run:
         return [one for one in begun if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
 
     def _wind_up(self) -> None:
-        """Settle what came back after a run broke, so that it is not repeated; give up what was not begun."""
-        if not self._desk.empty():
+        """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
+        while self._busy:
             self._come_back()
+        for sender in self._senders:
+            sender.stop()
+        for sender in self._senders:
+            sender.join()
+        self._desk.close()
         with self._database.write() as conn:
             deliveries.settle(conn, self._results, claimant=self._claimant, now=self._clock())
             deliveries.release(conn, self._claimant)

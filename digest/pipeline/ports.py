@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from digest.compose.message import Message
 from digest.deliver.reply import Reply
@@ -16,6 +16,32 @@ class Connection(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Handing(Protocol):
+    """One message on its way, taken on whenever its socket is ready."""
+
+    event: int | None  #: what it waits for, `selectors.EVENT_READ` or `EVENT_WRITE`; None when it is over
+    reply: Reply | None  #: when it is over; None where nothing has left, and `hand_over` has to do it
+
+    def fileno(self) -> int: ...
+
+    def left_s(self) -> float:
+        """How long it may still wait, in seconds."""
+        ...
+
+    def advance(self, *, in_time: bool = True) -> None:
+        """Go as far as it goes without waiting; `in_time` is False when the time to wait is over."""
+        ...
+
+
+@runtime_checkable
+class SteppedConnection(Connection, Protocol):
+    """A connection that can do without a thread while it is open."""
+
+    def begin(self, message: Message) -> Handing | None:
+        """Begin to hand over without waiting; None where that cannot be, and `hand_over` has to do it."""
+        ...
 
 
 class Relay(Protocol):

@@ -16,7 +16,7 @@ from typing import Final
 
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Silence, Step
-from digest.relay.wire import Broken, Deadlines, Wire, reply
+from digest.relay.wire import Broken, Deadlines, Steps, Wire, reply
 
 #: A line that starts with a dot, or a bare LF: 21 µs for 63 KB. A look for bare CR would cost as much
 #: again; `compose` writes none, and no relay in use ends a message at one.
@@ -63,8 +63,9 @@ class Session(Wire):
         if implicit_tls:
             assert self._context is not None
             try:
-                self.sock.settimeout(self.left())
+                self.sock.settimeout(self.left())  # the handshake alone waits by itself
                 self.sock = self._context.wrap_socket(self.sock, server_hostname=host)
+                self.sock.setblocking(False)
             except OSError as error:
                 raise self.untrusted(error) from error
         code, text = self.getreply()
@@ -77,8 +78,11 @@ class Session(Wire):
         self.enter(Step.STARTTLS)
         if not self.has_extn("starttls"):
             raise self.silent(Silence.UNTRUSTED, "the relay offers no STARTTLS")
+        assert self.sock is not None
         try:
+            self.sock.settimeout(self.left())
             self.starttls(context=self._context)
+            self.sock.setblocking(False)
         except smtplib.SMTPResponseException as error:
             raise self.refused(error.smtp_code, error.smtp_error) from error
         except OSError as error:
@@ -112,7 +116,7 @@ class Session(Wire):
 
     # -- one message ----------------------------------------------------------------------------
 
-    def hand_over(self, message: Message) -> Reply:
+    def handing_over(self, message: Message) -> Steps[Reply]:
         """Send one message; returns the relay's last word about it, whatever happens.
 
         Afterwards `usable` says whether the next message may follow.
@@ -123,8 +127,8 @@ class Session(Wire):
             return refusal
         at_once = "pipelining" in self.esmtp_features
         try:
-            refusal = self._ask_at_once(message) if at_once else self._ask_in_turn(message)
-            return refusal or self._send_data(data)
+            refusal = yield from (self._ask_at_once(message) if at_once else self._ask_in_turn(message))
+            return refusal or (yield from self._send_data(data))
         except Broken as broken:
             self.usable = False
             return broken.reply
@@ -159,19 +163,21 @@ class Session(Wire):
             return Reply(step=Step.MAIL, code=553, text="5.1.7 an address that no envelope can hold")
         return None
 
-    def _ask_at_once(self, message: Message) -> Reply | None:
+    def _ask_at_once(self, message: Message) -> Steps[Reply | None]:
         """MAIL, RCPT and DATA in one write, then their three replies (RFC 2920, section 3.1)."""
         self.enter(Step.MAIL)
-        self.write(f"MAIL FROM:<{message.sender}>\r\nRCPT TO:<{message.recipient}>\r\nDATA\r\n".encode())
+        yield from self.writing(
+            f"MAIL FROM:<{message.sender}>\r\nRCPT TO:<{message.recipient}>\r\nDATA\r\n".encode()
+        )
         for step in (Step.MAIL, Step.RCPT, Step.DATA):
             self.enter(step)
-            refusal = self._read_refusal()
+            refusal = yield from self._read_refusal()
             if refusal is not None:
-                self._recover(refusal, data_asked=step is Step.RCPT)
+                yield from self._recover(refusal, data_asked=step is Step.RCPT)
                 return refusal
         return None
 
-    def _ask_in_turn(self, message: Message) -> Reply | None:
+    def _ask_in_turn(self, message: Message) -> Steps[Reply | None]:
         """MAIL, RCPT and DATA, each after the reply to the one before."""
         for step, command in (
             (Step.MAIL, f"MAIL FROM:<{message.sender}>\r\n"),
@@ -179,23 +185,23 @@ class Session(Wire):
             (Step.DATA, "DATA\r\n"),
         ):
             self.enter(step)
-            self.write(command.encode())
-            refusal = self._read_refusal()
+            yield from self.writing(command.encode())
+            refusal = yield from self._read_refusal()
             if refusal is not None:
-                self._recover(refusal, data_asked=False)
+                yield from self._recover(refusal, data_asked=False)
                 return refusal
         return None
 
-    def _read_refusal(self) -> Reply | None:
+    def _read_refusal(self) -> Steps[Reply | None]:
         """Read the reply to the step; None where it is the one to go on with."""
-        code, text = self.read()
+        code, text = yield from self.reading()
         if code == 354 if self.step is Step.DATA else 200 <= code < 300:
             return None
         if code < 400:
             raise self.silent(Silence.GARBAGE, f"unexpected {code}")
         return reply(self.step, code, text)
 
-    def _recover(self, refusal: Reply, *, data_asked: bool) -> None:
+    def _recover(self, refusal: Reply, *, data_asked: bool) -> Steps[None]:
         """Bring both sides back to the start after a refusal, or give the session up.
 
         A relay may answer 354 to the DATA that was on its way when it refused the only recipient; a lone
@@ -205,38 +211,38 @@ class Session(Wire):
         if refusal.step is Step.MAIL or refusal.code == 421:
             return
         try:
-            if data_asked and self.read()[0] == 354:
-                self.write(_END)
-                self.read()
-            self.write(b"RSET\r\n")
-            self.usable = self.read()[0] == 250 and not self.unasked
+            if data_asked and (yield from self.reading())[0] == 354:
+                yield from self.writing(_END)
+                yield from self.reading()
+            yield from self.writing(b"RSET\r\n")
+            self.usable = (yield from self.reading())[0] == 250 and not self.unasked
         except Broken:
             pass
 
-    def _send_data(self, data: bytes) -> Reply:
+    def _send_data(self, data: bytes) -> Steps[Reply]:
         """Send the message with its final dot, and wait for the answer that counts."""
         if self.unasked:
             # It would be taken for the answer to the dot.
             raise self.silent(Silence.GARBAGE, "more replies than commands")
         self.enter(Step.BODY)
         try:
-            self.write(data)
+            yield from self.writing(data)
         except Broken as broken:
-            return self._early_word() or broken.reply
+            return (yield from self._early_word()) or broken.reply
         self.enter(Step.DOT)
-        code, text = self.read()
+        code, text = yield from self.reading()
         if 300 <= code < 400:
             raise self.silent(Silence.GARBAGE, f"unexpected {code}")
         # What follows the answer, "421 enough" for one, ends the session but not what was said.
         self.usable = code != 421 and not self.unasked
         return reply(Step.DOT, code, text)
 
-    def _early_word(self) -> Reply | None:
+    def _early_word(self) -> Steps[Reply | None]:
         """Return the refusal that a relay sent before it stopped reading, if it did."""
         self.usable = False
         self.allow(_GLANCE_S)
         try:
-            code, text = self.read()
+            code, text = yield from self.reading()
         except Broken:
             return None
         return reply(Step.BODY, code, text) if code >= 400 else None

@@ -13,7 +13,7 @@ from digest.deliver.reply import Reply, Silence, Step
 from digest.errors import SettingsError
 from digest.relay.session import Session
 from digest.relay.url import RelayUrl, Scheme
-from digest.relay.wire import Broken, Deadlines
+from digest.relay.wire import Broken, Deadlines, Steps
 
 
 class SmtpRelay:
@@ -99,11 +99,22 @@ class SmtpConnection:
         no byte of the message has left by then.
         """
         until = self._relay.deadline()
-        if self._handed >= self._relay.recycle_after:
+        if self._is_used_up:
             self.close()
         reused = self._session is not None
         reply = self._hand_over(message, until)
         return self._hand_over(message, until) if reused and _was_stale(reply) else reply
+
+    def begin(self, message: Message) -> SmtpHanding | None:
+        """Begin to hand a message over without waiting for anything.
+
+        Returns:
+            The message on its way; None where a session has to be opened or closed first, which
+            `hand_over` does, and waits for.
+        """
+        if self._session is None or self._is_used_up:
+            return None
+        return SmtpHanding(self, self._session, self._steps(self._session, message, self._relay.deadline()))
 
     def close(self) -> None:
         """Say goodbye where somebody listens. The next message opens a new session."""
@@ -111,18 +122,61 @@ class SmtpConnection:
         if session is not None:
             session.say_goodbye()
 
+    @property
+    def _is_used_up(self) -> bool:
+        return self._handed >= self._relay.recycle_after
+
     def _hand_over(self, message: Message, until: float) -> Reply:
         if self._session is None:
             try:
                 self._session, self._handed = self._relay.open(until), 0
             except Broken as broken:
                 return broken.reply
-        self._session.message_until = until
+        return self._session.drive(self._steps(self._session, message, until))
+
+    def _steps(self, session: Session, message: Message, until: float) -> Steps[Reply]:
+        session.message_until = until
         self._handed += 1
-        reply = self._session.hand_over(message)
-        if not self._session.usable:
+        reply = yield from session.handing_over(message)
+        if not session.usable:
             self.close()
         return reply
+
+
+class SmtpHanding:
+    """One message on its way, taken on whenever its socket is ready: so one thread serves many.
+
+    Attributes:
+        event: What it waits for, `EVENT_READ` or `EVENT_WRITE`; None when it is over.
+        reply: The relay's last word, when it is over; None where the session had been closed while it was
+            idle: nothing has left, and `hand_over` sends the message over a new one.
+    """
+
+    def __init__(self, connection: SmtpConnection, session: Session, steps: Steps[Reply]) -> None:
+        self.event: int | None = None
+        self.reply: Reply | None = None
+        self._session = session
+        self._steps = steps
+        self._take(lambda: next(steps))
+
+    def fileno(self) -> int:
+        assert self._session.sock is not None
+        return self._session.sock.fileno()
+
+    def left_s(self) -> float:
+        """Return how long it may still wait, in seconds."""
+        return self._session.left_s
+
+    def advance(self, *, in_time: bool = True) -> None:
+        """Go as far as it goes without waiting; `in_time` is False when the time to wait is over."""
+        self._take(lambda: self._steps.send(in_time))
+
+    def _take(self, step: Callable[[], int]) -> None:
+        try:
+            self.event = step()
+        except StopIteration as end:
+            self.event = None
+            self.reply = None if _was_stale(end.value) else end.value
 
 
 def _was_stale(reply: Reply) -> bool:

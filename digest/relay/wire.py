@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+import select
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Final
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import Final, TypeVar
 
 from digest.deliver.reply import Reply, Silence, Step
 
@@ -18,6 +21,12 @@ _LINE_BYTES = 8192
 _REPLY_LINES = 200
 _TEXT_CHARACTERS = 500
 _UNPRINTABLE = re.compile(r"[^!-~]+")
+_POLLED = {EVENT_READ: select.POLLIN, EVENT_WRITE: select.POLLOUT}
+
+T = TypeVar("T")
+#: What is done step by step: it yields what it waits for, `EVENT_READ` or `EVENT_WRITE`, and is sent whether that
+#: came in time. So one thread can serve many sessions, and `drive` one.
+Steps = Generator[int, bool, T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,8 @@ class Wire(smtplib.SMTP):
 
     Attributes:
         step: Where the session stands; a failure is reported with it.
-        message_until: Deadline of the message at hand, by `clock`.
+        until: Deadline of the step at hand, by `clock`.
+        message_until: Deadline of the message at hand.
     """
 
     def __init__(self, *, hello: str, deadlines: Deadlines, clock: Callable[[], float]) -> None:
@@ -59,7 +69,7 @@ class Wire(smtplib.SMTP):
         self.deadlines = deadlines
         self.message_until = clock() + deadlines.message_s
         self._clock = clock
-        self._until = self.message_until
+        self.until = self.message_until
         self._received = b""
         super().__init__(local_hostname=hello)  # without a host it does not connect
 
@@ -67,18 +77,23 @@ class Wire(smtplib.SMTP):
         """Begin a step: from now on its deadline counts."""
         self.step = step
         allowed_s = self.deadlines.dot_s if step is Step.DOT else self.deadlines.step_s
-        self._until = min(self._clock() + allowed_s, self.message_until)
+        self.until = min(self._clock() + allowed_s, self.message_until)
 
     def allow(self, seconds: float) -> None:
         """Give a few seconds of their own to what is no part of a message."""
-        self._until = self._clock() + seconds
+        self.until = self._clock() + seconds
 
     def left(self) -> float:
         """Return the seconds left for the step, or raise `Broken`."""
-        left_s = self._until - self._clock()
+        left_s = self.left_s
         if left_s <= 0:
             raise self.silent(Silence.TIMEOUT, "")
         return left_s
+
+    @property
+    def left_s(self) -> float:
+        """The seconds left for the step; none, or fewer, where its time is over."""
+        return self.until - self._clock()
 
     @property
     def unasked(self) -> bool:
@@ -110,20 +125,44 @@ class Wire(smtplib.SMTP):
 
     def write(self, data: bytes) -> None:
         """Write all, or raise `Broken`: then the last byte has not left."""
-        assert self.sock is not None
-        view, sent = memoryview(data), 0
-        try:
-            while sent < len(view):
-                self.sock.settimeout(self.left())
-                sent += self.sock.send(view[sent:])
-        except OSError as error:
-            raise self.lost(error) from error
+        self.drive(self.writing(data))
 
     def read(self) -> tuple[int, bytes]:
+        """Read one reply; see `reading`."""
+        return self.drive(self.reading())
+
+    def drive(self, steps: Steps[T]) -> T:
+        """Take steps to their end, waiting in this thread."""
+        try:
+            event = next(steps)
+            while True:
+                event = steps.send(self._comes(event))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _comes(self, event: int) -> bool:
+        assert self.sock is not None
+        poll = select.poll()
+        poll.register(self.sock, _POLLED[event])
+        return bool(poll.poll(math.ceil(max(0.0, self.left_s) * 1000)))
+
+    def writing(self, data: bytes) -> Steps[None]:
+        """Write all, or raise `Broken`: then the last byte has not left."""
+        assert self.sock is not None
+        view, sent = memoryview(data), 0
+        while sent < len(view):
+            self.left()
+            try:
+                sent += self.sock.send(view[sent:])
+            except OSError as error:
+                yield from self._ready_again(error, EVENT_WRITE)
+
+    def reading(self) -> Steps[tuple[int, bytes]]:
         """Read one reply of one or more lines; returns its code and its lines, LF between them."""
         code, texts = b"", []
         for _ in range(_REPLY_LINES):
-            found = _REPLY_LINE.fullmatch(self._read_line())
+            found = _REPLY_LINE.fullmatch((yield from self._read_line()))
             if found is None or (code and found[1] != code):
                 break
             code = found[1]
@@ -132,7 +171,7 @@ class Wire(smtplib.SMTP):
                 return int(code), b"\n".join(texts)
         raise self.silent(Silence.GARBAGE, "no SMTP reply")
 
-    def _read_line(self) -> bytes:
+    def _read_line(self) -> Steps[bytes]:
         while True:
             line, end, rest = self._received.partition(b"\n")
             if end:
@@ -140,18 +179,31 @@ class Wire(smtplib.SMTP):
                 return line.rstrip(b"\r \t")
             if len(line) > _LINE_BYTES:
                 raise self.silent(Silence.GARBAGE, "a line without end")
-            self._receive()
+            yield from self._receive()
 
-    def _receive(self) -> None:
+    def _receive(self) -> Steps[None]:
         assert self.sock is not None
-        try:
-            self.sock.settimeout(self.left())
-            chunk = self.sock.recv(_LINE_BYTES)
-        except OSError as error:
-            raise self.lost(error) from error
+        while True:
+            self.left()
+            try:
+                chunk = self.sock.recv(_LINE_BYTES)
+                break
+            except OSError as error:
+                yield from self._ready_again(error, EVENT_READ)
         if not chunk:
             raise self.silent(Silence.CLOSED, "")
         self._received += chunk
+
+    def _ready_again(self, error: OSError, event: int) -> Steps[None]:
+        """Wait where the socket would have made us wait; TLS may want to read in order to write."""
+        if isinstance(error, ssl.SSLWantReadError):
+            event = EVENT_READ
+        elif isinstance(error, ssl.SSLWantWriteError):
+            event = EVENT_WRITE
+        elif not isinstance(error, BlockingIOError):
+            raise self.lost(error) from error
+        if not (yield event):
+            raise self.silent(Silence.TIMEOUT, "")
 
     # -- connecting -----------------------------------------------------------------------------
 
@@ -174,6 +226,7 @@ class Wire(smtplib.SMTP):
                 failure = error
                 continue
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setblocking(False)
             return sock
         raise self.lost(failure) from failure
 
