@@ -94,3 +94,19 @@ def test_blank_lines_that_drift_are_for_the_decoder() -> None:
 def test_dots_of_an_ellipsis_may_end_a_title() -> None:
     """A full stop ends no title, an ellipsis may."""
     assert is_regular(lines(document("And Then There Were None...", KITES[1])))
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract", "expected"),
+    [
+        ("K" * 299, "Kites land in the wind here.", True),
+        ("K" * 300, "Kites land in the wind here.", False),
+        ("Kites", "K" * 300, True),
+        ("Kites", "K" * 299, False),
+        ("Kites", "K" * 24 + ".", True),
+        ("Kites", "K" * 23 + ".", False),
+    ],
+)
+def test_lengths_of_a_regular_card(title: str, abstract: str, expected: bool) -> None:
+    """A title is below 300 characters; an abstract from there on, or a sentence of 25 at least."""
+    assert is_regular(lines(document(title, abstract))) is expected
