@@ -70,6 +70,7 @@ def plan(
     """
     planned, waiting, skipped = 0, 0, Counter[str]()
     after = 0
+    _expire(database, now)
     while True:
         with database.read() as conn:
             shelf = Shelf(conn, rankers, now=now)
@@ -88,6 +89,18 @@ def plan(
     if planned or skipped:
         _log.info("digests planned", planned=planned, skipped=dict(skipped), waiting=waiting)
     return PlanReport(planned=planned, skipped=dict(skipped), waiting=waiting)
+
+
+def _expire(database: Database, now: dt.datetime) -> None:
+    """Before anyone is planned: what comes too late gives its span back, and its papers were not mailed.
+
+    A digest expires when the next is due. Left to delivery, which rests while the relay is down, the next would be
+    planned first, without those papers, and move the cursor past them.
+    """
+    with database.write() as conn:
+        expired = deliveries.expire(conn, now=now)
+    if expired:
+        _log.info("deliveries expired", expired=expired)
 
 
 def _next_chunk(

@@ -21,7 +21,8 @@ from digest.rank.topics import parse
 from digest.relay.memory import MemoryRelay
 from digest.store import deliveries, editions, subscribers
 from digest.store.database import Database
-from digest.store.deliveries import Entry
+from digest.store.deliveries import Entry, Result
+from digest.store.schema import deliveries as deliveries_table
 from digest.store.schema import plans
 from digest.store.subscribers import Standing
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
@@ -59,6 +60,13 @@ def ledger(database: Database, who: Subscriber) -> list[Entry]:
     """A reader's rows, oldest first."""
     with database.read() as conn:
         return deliveries.of(conn, who.id)[::-1]
+
+
+def take(database: Database) -> None:
+    """The relay takes all that is planned."""
+    waiting = deliveries_table.c.status == Status.PLANNED
+    with database.write() as conn:
+        conn.execute(sa.update(deliveries_table).where(waiting).values(status=Status.SENT, settled_at=NOW))
 
 
 def standing(database: Database, who: Subscriber) -> Standing:
@@ -140,6 +148,7 @@ def test_spans_by_frequency(database: Database, frequency: Frequency, drawn: lis
     who = reader(database, schedule=schedule, profile=Profile(cap=50))
     numbers = {publish_edition(database, "Kite 1", "Kite 0"): 1}
     look(database)
+    take(database)
     for number in range(2, 6):
         day = TODAY + (number + 2) * DAY
         numbers[publish_edition(database, f"Kite {number}", day=day)] = number
@@ -230,6 +239,7 @@ def test_a_paper_mailed_under_another_name(database: Database) -> None:
         first, second = (add_subscriber(conn, due_at=NOW) for _ in range(2))
     publish_edition(database, "A Kite Without an Id", "Filler")
     look(database, only=[first.id])
+    take(database)
     with database.write() as conn:
         list_records(conn, [clean_record("The Kite Renamed", arxiv_id="2611.00001")], "two", dated=TODAY)
     publish_edition(database, "More Filler", day=TODAY + DAY, at=NOW + 20 * HOUR)
@@ -366,7 +376,39 @@ def test_a_late_failure_moves_no_cursor_back(database: Database) -> None:
     who = reader(database)
     look(database)
     second = publish_edition(database, "Kite 2", day=TODAY + DAY)
+    with database.write() as conn:  # in a sender's hands when the next is due
+        claim = {"claimant": "slow", "now": NOW, "lease_until": NOW + 2 * DAY, "limit": 1}
+        [held] = deliveries.claim(conn, **claim)  # type: ignore[arg-type] # each value suits its name
     look(database, NOW + DAY)
+    failed = Result(delivery_id=held.id, status=Status.FAILED, reply="dot 554 5.6.0 no")
     with database.write() as conn:
-        assert deliveries.expire(conn, now=NOW + DAY) == 1
+        deliveries.settle(conn, [failed], claimant="slow", now=NOW + DAY)
+    assert [row.status for row in ledger(database, who)] == [Status.FAILED, Status.PLANNED]
     assert standing(database, who).cursor_edition_id == second
+
+
+def test_what_comes_too_late_is_given_up_before_the_next_is_planned(database: Database) -> None:
+    """Delivery rests while the relay is down: the next plan draws on the lost editions by itself, sender or none."""
+    publish_edition(database, "Kite 0")
+    who = reader(database, schedule=replace(WEEKLY, frequency=Frequency.WEEKDAYS))
+    look(database)
+    take(database)
+    lost = publish_edition(database, "Kite 1", day=TODAY + 3 * DAY)
+    look(database, NOW + 3 * DAY)
+    third = publish_edition(database, "Kite 2", day=TODAY + 4 * DAY)
+    look(database, NOW + 4 * DAY)
+    assert [row.status for row in ledger(database, who)] == [Status.SENT, Status.EXPIRED, Status.PLANNED]
+    assert {pick.edition_id for pick in ledger(database, who)[-1].picks} == {lost, third}
+    assert counted(database) == (3, 0)
+
+
+def test_what_comes_too_late_is_planned_again_while_it_is_the_newest(database: Database) -> None:
+    """On a day without an edition, yesterday's, which the relay never took, is not "nothing new"."""
+    newest = publish_edition(database, "Kite 1")
+    who = reader(database)
+    look(database)
+    assert look(database, NOW + DAY).planned == 1
+    assert [(row.status, row.edition_id) for row in ledger(database, who)] == [
+        (Status.EXPIRED, newest),
+        (Status.PLANNED, newest),
+    ]

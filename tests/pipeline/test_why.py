@@ -164,6 +164,7 @@ def test_a_weekly_date(app: App, clock: Clock) -> None:
     feed(app, "Kite One")
     app.publish()
     app.plan()
+    app.deliver()
     for number in range(1, 8):
         clock.advance(days=1)
         feed(app, f"Boat {number}", day=TODAY + number * DAY)
@@ -235,6 +236,7 @@ def test_already_sent(app: App, clock: Clock) -> None:
     who = reader(app, Profile())
     app.publish()
     app.plan()
+    app.deliver()
     feed(app, {"title": "The Kite Renamed", "id": "2611.00001"}, "A Boat")
     clock.advance(days=1)
     app.publish()
