@@ -13,14 +13,15 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from digest.cli.app import EXIT_FAILED, Json, find_subscriber, parse_moment, session
+from digest.cli.app import EXIT_FAILED, EXIT_PART, Json, find_subscriber, parse_moment, session
 from digest.cli.output import emit, errors, plain, plural, table
 from digest.compose.preview import html_part
 from digest.deliver.delivery import Status
 from digest.errors import UsageError
 from digest.pipeline.forecast import Expected, Forecast, forecast
+from digest.pipeline.shelf import STALE
 from digest.rank.selection import Reason, ReasonKind
-from digest.store import deliveries, dumps, subscribers
+from digest.store import deliveries, dumps, editions, subscribers
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
 
@@ -76,12 +77,17 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     with wired.database.read() as conn:
         counts = deliveries.settled_since(conn, started)
         balance = deliveries.balance(conn).difference
+        words = deliveries.words_since(conn, started)
     document = _counted(counts, balance) | {"waiting": planned.waiting}
     emit(json, document, lambda console: _print_sent(console, document))
     if report.paused:
         errors(f"the run was paused, the relay refuses: {report.paused}")
-    if report.paused or document["failed"] or balance:
+    for status, said, times in words:
+        errors(f"{times:,} {status}: {said}")
+    if report.paused or balance:
         raise typer.Exit(EXIT_FAILED)
+    if document["failed"]:
+        raise typer.Exit(EXIT_PART)
 
 
 def _counted(counts: dict[tuple[Status, str | None], int], balance: int) -> dict[str, Any]:
@@ -201,12 +207,15 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
     with wired.database.read() as conn:
         kept = [dump for dump in dumps.every(conn) if dump.status is not DumpStatus.STORED]
         total = sum(subscribers.counts(conn).values())
+        newest = editions.newest(conn)
     if kept:
         warnings.append(f"{plural(len(kept), 'dump')} in quarantine: see `digest dumps quarantine`")
     if not total:
         warnings.append("there are no subscribers: see `digest subscribers add`")
-    if seen.edition is None:
+    if newest is None and seen.edition is None:
         warnings.append("there is no edition, and nothing new to publish")
+    elif not seen.drafted and newest is not None and wired.clock() - newest.published_at > STALE:
+        warnings.append(f"the newest edition is of {newest.date}: too old to be mailed on its own")
     return warnings
 
 

@@ -396,16 +396,31 @@ def balance(conn: Connection) -> Balance:
 
 
 def settled_since(conn: Connection, since: dt.datetime) -> dict[tuple[Status, str | None], int]:
-    """Digests by (status, reason) that are open, or were settled or skipped at `since` or later."""
+    """Mail of every kind by (status, reason) that is open, or was settled or skipped at `since` or later."""
     query = (
         sa.select(deliveries.c.status, deliveries.c.reason, sa.func.count())
-        .where(
-            deliveries.c.kind == Kind.DIGEST,
-            sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since),
-        )
+        .where(sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since))
         .group_by(deliveries.c.status, deliveries.c.reason)
     )
     return {(Status(status), reason): int(number) for status, reason, number in conn.execute(query)}
+
+
+def words_since(conn: Connection, since: dt.datetime) -> list[tuple[Status, str, int]]:
+    """The relay's last words on mail that is deferred, or failed at `since` or later: (status, words, how often)."""
+    query = (
+        sa.select(deliveries.c.status, deliveries.c.reply, sa.func.count())
+        .where(
+            sa.or_(
+                deliveries.c.status == Status.DEFERRED,
+                sa.and_(deliveries.c.status == Status.FAILED, deliveries.c.settled_at >= since),
+            ),
+            deliveries.c.reply.is_not(None),
+        )
+        .group_by(deliveries.c.status, deliveries.c.reply)
+        .order_by(sa.func.count().desc(), deliveries.c.reply)
+        .limit(20)
+    )
+    return [(Status(status), words, int(number)) for status, words, number in conn.execute(query)]
 
 
 def _values(row: Plan, now: dt.datetime) -> dict[str, object]:

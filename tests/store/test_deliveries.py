@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick, Reason, ReasonKind
-from digest.store import deliveries, subscribers
+from digest.store import deliveries, schema, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Balance, Result
 from digest.subscribers.subscriber import State, Subscriber
@@ -517,3 +517,23 @@ def test_a_readers_digests(database: Database) -> None:
         assert (entry.edition_id, entry.cursor_edition_id, entry.reason) == (edition, None, None)
         assert (entry.planned_at, entry.due_at, entry.message_id) == (NOW, NOW, rows[0].message_id)
         assert deliveries.of(conn, 999) == []
+
+
+def test_the_relays_words_are_told_once_for_all_who_heard_them(database: Database) -> None:
+    """Deferred mail is told by its words however old; failed mail only if it failed since; silence is not told."""
+    with database.write() as conn:
+        for status, words, settled in (
+            (Status.DEFERRED, "connect closed", None),
+            (Status.DEFERRED, "connect closed", None),
+            (Status.DEFERRED, None, None),
+            (Status.FAILED, "rcpt 550 no", NOW),
+            (Status.FAILED, "rcpt 550 old", NOW - dt.timedelta(days=1)),
+            (Status.SENT, "dot 250 ok", NOW),
+        ):
+            (row,) = plan_for(conn, add_subscriber(conn))
+            values = {"status": status, "reply": words, "settled_at": settled}
+            conn.execute(sa.update(schema.deliveries).where(schema.deliveries.c.id == row).values(**values))
+        assert deliveries.words_since(conn, NOW) == [
+            (Status.DEFERRED, "connect closed", 2),
+            (Status.FAILED, "rcpt 550 no", 1),
+        ]

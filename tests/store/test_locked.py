@@ -98,7 +98,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "subscribers.suppress": lambda conn: subscribers.suppress(conn, "cd", reason="left", at=NOW),
 }
 READS = {
-    "deliveries": {"balance", "mailed_since", "of", "planned_on", "settled_since"},
+    "deliveries": {"balance", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "dumps": {"alone", "body", "every", "find", "rejected"},
     "editions": {"contents", "every", "fetched", "holding", "new_papers", "newest", "on"},
     "facts": {"get"},
