@@ -147,7 +147,9 @@ def import_(
     if confirmed == ask:
         raise UsageError("say how they agreed: --confirmed (elsewhere) or --ask (by a mail to each)")
     wired = session(context).app()
-    results = [_import_row(wired, row, confirmed) for row in read_csv(_read(file), wired.topic_ids)]
+    unset = _schedule(wired.settings, None, None, None, None)
+    rows = read_csv(_read(file), wired.topic_ids, unset=unset)
+    results = [_import_row(wired, row, confirmed) for row in rows]
     bad = [row for row in results if isinstance(row, BadRow)]
     good = [outcome for outcome in results if isinstance(outcome, Outcome)]
     counts = {str(outcome): good.count(outcome) for outcome in Outcome if outcome in good}

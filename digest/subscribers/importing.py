@@ -43,7 +43,9 @@ class BadRow:
     reason: str
 
 
-def read_csv(text: str, topic_ids: Collection[str]) -> Iterator[Row | BadRow]:
+def read_csv(
+    text: str, topic_ids: Collection[str], *, unset: Schedule | None = None
+) -> Iterator[Row | BadRow]:
     """Read an import: commas between columns, semicolons inside lists, a header row first.
 
     Only `address` is required. An empty cell means the default. `confirmed_at` is an ISO date or
@@ -53,6 +55,7 @@ def read_csv(text: str, topic_ids: Collection[str]) -> Iterator[Row | BadRow]:
     Args:
         text: The file, with or without a byte order mark, with any line ends.
         topic_ids: Ids of the taxonomy.
+        unset: Its zone and hour are those of rows that name none.
 
     Returns:
         One value for each row, in order; of two rows with one address, the second is bad.
@@ -66,7 +69,7 @@ def read_csv(text: str, topic_ids: Collection[str]) -> Iterator[Row | BadRow]:
         raise UsageError(f"line {line}: {cells}")
     header = [cell.strip().casefold() for cell in cells]
     _check_header(header)
-    return _rows(numbered, header, topic_ids)
+    return _rows(numbered, header, topic_ids, unset or Schedule())
 
 
 def write_csv(subscribers: Iterable[Subscriber]) -> Iterator[str]:
@@ -94,6 +97,7 @@ def _rows(
     numbered: Iterator[tuple[int, list[str] | str]],
     header: list[str],
     topic_ids: Collection[str],
+    unset: Schedule,
 ) -> Iterator[Row | BadRow]:
     seen: dict[str, int] = {}
     for line, cells in numbered:
@@ -101,7 +105,7 @@ def _rows(
             yield BadRow(line=line, reason=cells)
             continue
         try:
-            row = _row(line, header, cells, topic_ids)
+            row = _row(line, header, cells, topic_ids, unset)
         except (AddressError, PreferenceError) as error:
             yield BadRow(line=line, reason=str(error))
             continue
@@ -125,7 +129,7 @@ def _numbered(text: str) -> Iterator[tuple[int, list[str] | str]]:
             yield line, cells
 
 
-def _row(line: int, header: list[str], cells: list[str], topic_ids: Collection[str]) -> Row:
+def _row(line: int, header: list[str], cells: list[str], topic_ids: Collection[str], unset: Schedule) -> Row:
     if len(cells) > len(header):
         raise PreferenceError(f"{len(cells)} cells under {len(header)} columns")
     given = dict(zip(header, cells, strict=False))  # spreadsheets leave out empty cells at the end
@@ -136,8 +140,8 @@ def _row(line: int, header: list[str], cells: list[str], topic_ids: Collection[s
         schedule=schedule(
             frequency=_value(given, "frequency"),
             weekday=_value(given, "weekday"),
-            zone=_value(given, "zone"),
-            hour=_value(given, "hour"),
+            zone=_value(given, "zone") or unset.zone,
+            hour=_value(given, "hour") or unset.hour,
         ),
         state=_state(_value(given, "state")),
         confirmed_at=_moment(_value(given, "confirmed_at")),

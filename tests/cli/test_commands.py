@@ -171,6 +171,19 @@ def test_import_from_standard_input(run: Run, site: Path) -> None:
     assert ada["state"] == "pending"
 
 
+def test_import_takes_zone_and_hour_from_the_settings(
+    run: Run, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is imported without zone and hour gets those of the settings, as who is added does."""
+    monkeypatch.setenv("DIGEST_ZONE", "Europe/Berlin")
+    monkeypatch.setenv("DIGEST_MAIL__HOUR", "9")
+    (site / "people.csv").write_text("address\nada@example.org\n")
+    assert run("subscribers", "import", "people.csv", "--confirmed").code == 0
+    assert run("subscribers", "add", "bea@example.org", "--confirmed").code == 0
+    people = run("subscribers", "list", "--json").json["subscribers"]
+    assert [(who["zone"], who["hour"]) for who in people] == [("Europe/Berlin", 9)] * 2
+
+
 def test_import_of_what_is_not_text(run: Run, site: Path) -> None:
     """A file that is not UTF-8 is refused by name."""
     (site / "people.csv").write_bytes(b"address\n\xff@example.org\n")

@@ -41,6 +41,16 @@ def test_address_alone_is_enough() -> None:
     ]
 
 
+def test_zone_and_hour_of_who_names_none() -> None:
+    """A row without zone or hour gets those given for it, a row with one keeps its own, midnight included."""
+    text = "address,zone,hour\na@example.org,,\nb@example.org,Asia/Tokyo,0\n"
+    unset = Schedule(frequency=Frequency.WEEKLY, weekday=3, zone="Europe/Berlin", hour=9)
+    assert list(read_csv(text, TOPICS, unset=unset)) == [
+        row(2, "a@example.org", schedule=Schedule(zone="Europe/Berlin", hour=9)),
+        row(3, "b@example.org", schedule=Schedule(zone="Asia/Tokyo", hour=0)),
+    ]
+
+
 def test_every_column() -> None:
     """All columns, in any order and case, with blanks around, land in their places."""
     text = (
