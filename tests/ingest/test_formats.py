@@ -29,6 +29,8 @@ PROSE = "\n\n".join(
         (b"\xef\xbb\xbf \n", "the dump is empty", 0),
         (b"A title\nand\0more", "a NUL byte, so not text", 2),
         (b"\n\0A title", "a NUL byte, so not text", 2),
+        (b"\0A title", "a NUL byte, so not text", 1),
+        (b"A title\n\0 and\n\0 more", "a NUL byte, so not text", 2),
         (b"A title\n\nb\xe9ton", "not UTF-8", 3),
         (b"\xff", "not UTF-8", 1),
         (b"  \n<!DOCTYPE html><p>hello", "an HTML or XML page, where a list of papers is wanted", 1),
@@ -66,6 +68,15 @@ def test_a_byte_order_mark_is_dropped() -> None:
     records = list(read(b"\xef\xbb\xbf" + layout_a(CARDS, head=()).encode()).items)
     assert isinstance(records[0], Record)
     assert records[0].title == CARDS[0][0]
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\n", b" \r\n\t"])
+def test_white_space_before_a_dump_does_not_matter(blank: bytes) -> None:
+    """However much of it there is."""
+    assert len(list(read(blank * 500 + layout_a(CARDS).encode()).items)) == len(CARDS)
+    answer = b'[{"paper": {"title": "x", "id": "2401.01234"}}]'
+    assert read(blank * 500 + answer).format == "daily-papers-json"
+    assert read(b"[" + blank * 500 + answer[1:]).format == "daily-papers-json"
 
 
 def test_formats_are_told_apart() -> None:
