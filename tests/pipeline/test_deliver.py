@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from selectors import EVENT_WRITE
+from socket import socketpair
 
 import pytest
 import sqlalchemy as sa
@@ -664,6 +666,58 @@ def test_one_sender_breaks(outbox: Outbox) -> None:
         outbox.deliver(relay=relay)
     outbox.deliver()
     assert recipients(outbox.relay.accepted + relay.accepted) == addresses(who)
+
+
+class BreaksAtAStep(MemoryConnection):
+    """A connection that is taken on step by step, with a bug in one of them."""
+
+    def __init__(self, relay: BreakingAtAStep) -> None:
+        super().__init__(relay)
+        self.step = relay.step
+        self.event: int | None = EVENT_WRITE
+        self.reply: Reply | None = None
+        self.ends = socketpair()
+
+    def begin(self, message: Message) -> BreaksAtAStep:
+        if self.step == "begin":
+            raise RuntimeError("a bug in begin")
+        return self
+
+    def fileno(self) -> int:
+        return self.ends[0].fileno()
+
+    def left_s(self) -> float:
+        return 60.0
+
+    def advance(self, *, in_time: bool = True) -> None:
+        raise RuntimeError("a bug in advance")
+
+    def close(self) -> None:
+        for end in self.ends:
+            end.close()
+
+
+class BreakingAtAStep(MemoryRelay):
+    """A relay of such connections."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        self.step = step
+
+    def connect(self) -> MemoryConnection:
+        return BreaksAtAStep(self)
+
+
+@pytest.mark.parametrize("step", ["begin", "advance"])
+def test_a_step_that_breaks(outbox: Outbox, step: str) -> None:
+    """A bug in a step of a message ends the run with its error, and nobody waits for that message."""
+    who = outbox.plan(10)
+    # The first messages may go by the senders' own threads, and well.
+    relay = BreakingAtAStep(step)
+    with pytest.raises(RuntimeError, match=f"a bug in {step}"):
+        outbox.deliver(relay=relay)
+    outbox.deliver()
+    assert recipients(relay.accepted + outbox.relay.accepted) == addresses(who)
 
 
 def test_logs_name_nobody(outbox: Outbox, capsys: pytest.CaptureFixture[str]) -> None:
