@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import escape
+
 from digest.compose.fragments import PaperPiece, ReasonsPiece, Shelf, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
@@ -111,7 +113,8 @@ class Composer:
         more = delivery.leftover + len(pieces) - len(shown)
         edition = max(papers[pick.edition_id, pick.paper_id].edition_date for pick in delivery.picks)
         frames = self._frames_of(delivery.local_date, edition, len(shown), more)
-        text_values, html_values = self._slots(delivery, shown)
+        leave = self._links.leave(delivery.subscriber_id)
+        text_values, html_values = self._slots(delivery, shown, leave)
         text, html = frames.text_head.filled(text_values), frames.html_head.filled(html_values)
         for paper, reasons in shown:
             text += (paper.text, reasons.text, paper.text_end)
@@ -119,7 +122,7 @@ class Composer:
         text += frames.text_foot.filled(text_values)
         html += frames.html_foot.filled(html_values)
         subject = self._subject(len(shown), shown[0][0].short_title)
-        more_headers = self._envelopes.bulk_headers(delivery)
+        more_headers = self._envelopes.bulk_headers(leave)
         return self._envelopes.message(delivery, subject=subject, text=text, html=html, more=more_headers)
 
     def confirm(self, delivery: Delivery) -> Message:
@@ -183,19 +186,25 @@ class Composer:
 
         return self._subjects.get((count, first_title), make)
 
-    def _slots(self, delivery: Delivery, shown: Pieces) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    def _slots(
+        self, delivery: Delivery, shown: Pieces, leave: str
+    ) -> tuple[dict[str, bytes], dict[str, bytes]]:
         """What is the reader's own: for the text part, and for the HTML part."""
         preferences = self._links.preferences(delivery.subscriber_id, delivery.epoch)
         own = {
             "address": delivery.recipient,
             "preferences_url": preferences,
             "pause_url": f"{preferences}#pause",
-            "leave_url": self._links.leave(delivery.subscriber_id),
+            "leave_url": leave,
         }
-        html = {name: quoted_html(value) for name, value in own.items()}
+        text = {name: quoted(value) for name, value in own.items()}
+        # Encoded once where HTML has nothing to escape in it, as in nearly every address and link.
+        html = {
+            name: text[name] if escape(value) == value else quoted_html(value) for name, value in own.items()
+        }
         previews = [paper.preview for paper, _ in shown[1 : 1 + _PREVIEWED]] or [shown[0][0].preview]
         html["preheader"] = _PREVIEW_SEPARATOR.join(previews)
-        return {name: quoted(value) for name, value in own.items()}, html
+        return text, html
 
     def _frames_of(self, day: dt.date, edition: dt.date, count: int, more: int) -> Frames:
         def make() -> Frames:

@@ -6,10 +6,12 @@ headers and the finished body, and its own header goes in front of both.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterable
 from email.utils import format_datetime
+from functools import lru_cache
 
 from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.compose.inert import line
@@ -42,13 +44,14 @@ class Envelopes:
             )
         )
 
-    def bulk_headers(self, delivery: Delivery) -> bytes:
+    def bulk_headers(self, leave: str) -> bytes:
         """What a digest has beyond other mails, so that it is known as a list and left with one click.
 
         The URIs stand as they are, one a line: folded or encoded, one-click is lost (RFC 8058).
+
+        Args:
+            leave: The reader's leave link.
         """
-        links = self._links
-        leave = links.leave(delivery.subscriber_id)
         token = leave.rpartition("/")[2]
         return (
             f"List-Unsubscribe: <{leave}>,\r\n <mailto:{self._sender.address}?subject=leave%20{token}>\r\n"
@@ -93,7 +96,7 @@ class Envelopes:
                 self._from,
                 f"To: {plain_address(delivery.recipient)}\r\n".encode("ascii"),
                 subject,
-                f"Date: {format_datetime(delivery.planned_at)}\r\n".encode("ascii"),
+                _date_header(delivery.planned_at.isoformat()),
                 f"Message-ID: {delivery.message_id}\r\n".encode("ascii"),
                 b"MIME-Version: 1.0\r\n",
                 b'Content-Type: multipart/alternative;\r\n boundary="%s"\r\n' % boundary,
@@ -105,6 +108,15 @@ class Envelopes:
 def subject_header(subject: str) -> bytes:
     """The Subject header of what a template gave."""
     return text_header("Subject", line(subject, 250))
+
+
+@lru_cache(maxsize=256)
+def _date_header(at: str) -> bytes:
+    """Kept, since readers of one hour are planned at the same moment: 9 µs are an eighth of what a mail takes.
+
+    By its text: two moments that are equal in two zones are not written alike.
+    """
+    return f"Date: {format_datetime(dt.datetime.fromisoformat(at))}\r\n".encode("ascii")
 
 
 def _boundary(message_id: str) -> bytes:

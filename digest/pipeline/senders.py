@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from digest.compose.message import Message
 from digest.deliver.delivery import Delivery
 from digest.deliver.reply import Reply
-from digest.pipeline.ports import Connection, Handing, Relay, SteppedConnection
+from digest.pipeline.ports import Handing, Relay, SteppedConnection
 
 #: Between two looks for messages whose time is over; their deadlines are minutes.
 _LOOK_S = 0.5
@@ -58,18 +58,21 @@ class Desk:
 
     def wait(self) -> list[Sender]:
         """Wait until a sender is back; returns all who are."""
-        back: list[Sender] = []
-        while not back:
-            for key, _events in self._selector.select(_LOOK_S):
-                if key.fd == self._woken:
-                    os.read(self._woken, 4096)
-                else:
-                    self._advance(key.fd)
-            if time.monotonic() >= self._next_look:
-                self._end_what_is_late()
-            while not self._back.empty():
-                back.append(self._back.get())
+        while self._back.empty():
+            self._take_on()
+        back = []
+        while not self._back.empty():
+            back.append(self._back.get())
         return back
+
+    def _take_on(self) -> None:
+        for key, _events in self._selector.select(_LOOK_S):
+            if key.fd == self._woken:
+                os.read(self._woken, 4096)
+            else:
+                self._advance(key.fd)
+        if time.monotonic() >= self._next_look:
+            self._end_what_is_late()
 
     def close(self) -> None:
         self._selector.close()
@@ -79,13 +82,23 @@ class Desk:
     def _advance(self, descriptor: int, *, in_time: bool = True) -> None:
         sender, handing = self._watched[descriptor]
         before = handing.event
-        handing.advance(in_time=in_time)
+        try:
+            handing.advance(in_time=in_time)
+        except (
+            Exception
+        ) as error:  # as one of the sender's own thread: the others are waited for, and settled
+            self._forget(descriptor)
+            sender.break_off(error)
+            return
         if handing.event is None:
-            del self._watched[descriptor]
-            self._selector.unregister(descriptor)
+            self._forget(descriptor)
             self._over(sender, handing)
         elif handing.event != before:
             self._selector.modify(descriptor, handing.event)
+
+    def _forget(self, descriptor: int) -> None:
+        del self._watched[descriptor]
+        self._selector.unregister(descriptor)
 
     def _over(self, sender: Sender, handing: Handing) -> None:
         if sender.finish(handing.reply):
@@ -113,7 +126,7 @@ class Sender:
         self.error: BaseException | None = None
         self._relay = relay
         self._desk = desk
-        self._connection: Connection | None = None
+        self._stepped: SteppedConnection | None = None  # None too where the relay has nothing to step through
         self._given: queue.SimpleQueue[Built | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -123,8 +136,11 @@ class Sender:
     def give(self, built: Built) -> None:
         """Have a message handed over; it is begun in the ledger by now."""
         self.handed = built
-        connection = self._connection
-        handing = connection.begin(built.message) if isinstance(connection, SteppedConnection) else None
+        try:
+            handing = None if self._stepped is None else self._stepped.begin(built.message)
+        except Exception as error:  # or the desk would wait for it for ever
+            self.break_off(error)
+            return
         if handing is None:
             self._given.put(built)
         else:
@@ -137,6 +153,11 @@ class Sender:
             self._given.put(self.handed)
         return reply is not None
 
+    def break_off(self, error: BaseException) -> None:
+        """Come back with an error, which the thread at the desk raises again; take nothing more."""
+        self.error = error
+        self._desk.come_back(self)
+
     def stop(self) -> None:
         """Have the connection closed."""
         self._given.put(None)
@@ -147,12 +168,12 @@ class Sender:
     def _run(self) -> None:
         try:
             self._serve()
-        except BaseException as error:  # raised again by the thread at the desk
-            self.error = error
-            self._desk.come_back(self)
+        except BaseException as error:
+            self.break_off(error)
 
     def _serve(self) -> None:
-        connection = self._connection = self._relay.connect()
+        connection = self._relay.connect()
+        self._stepped = connection if isinstance(connection, SteppedConnection) else None
         try:
             while (built := self._given.get()) is not None:
                 self.reply = connection.hand_over(built.message)
