@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -211,7 +212,11 @@ def give_back(conn: Connection, spans: Sequence[tuple[int, int | None, int]]) ->
             subscribers.c.cursor_edition_id == sa.bindparam("planned"),
         )
         .values(cursor_edition_id=sa.bindparam("before")),
-        [{"key": key, "before": before, "planned": planned} for key, before, planned in spans],
+        # By id, as `move` writes them: on PostgreSQL two that lock the same rows in two orders would stop each other.
+        [
+            {"key": key, "before": before, "planned": planned}
+            for key, before, planned in sorted(spans, key=itemgetter(0))
+        ],
     )
 
 

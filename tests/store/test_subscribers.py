@@ -233,3 +233,18 @@ def test_suppressions(database: Database) -> None:
         assert subscribers.suppressed(conn, "ab") == "erased"
         subscribers.allow(conn, "ab")
         assert subscribers.suppressed(conn, "ab") is None
+
+
+def test_spans_are_given_back_in_the_order_of_ids(database: Database) -> None:
+    """Rows are locked in one order by all who write many of them, or two on PostgreSQL would stop each other."""
+    given: list[object] = []
+
+    def note(_conn: object, _cursor: object, _sql: object, parameters: object, *_rest: object) -> None:
+        given.append(parameters)
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    with database.write() as conn:
+        subscribers.give_back(conn, [(3, None, 1), (1, 2, 4), (2, None, 1)])
+    [rows] = [each for each in given if isinstance(each, list)]
+    keys = [row["key"] if isinstance(row, dict) else row[1] for row in rows]
+    assert keys == [1, 2, 3]
