@@ -79,10 +79,7 @@ def plan(
         if not standings:
             break
         after = standings[-1].subscriber.id
-        rows = [row for decision in decisions for row in decision.rows]
-        with database.write() as conn:
-            deliveries.plan(conn, rows, now=now)
-            subscribers.move(conn, [decision.move for decision in decisions])
+        rows = _write(database, decisions, now)
         planned += sum(row.status is Status.PLANNED for row in rows)
         skipped.update(row.reason for row in rows if row.status is Status.SKIPPED and row.reason)
         waiting += sum(decision.skip is not None and not decision.rows for decision in decisions)
@@ -101,6 +98,17 @@ def _expire(database: Database, now: dt.datetime) -> None:
         expired = deliveries.expire(conn, now=now)
     if expired:
         _log.info("deliveries expired", expired=expired)
+
+
+def _write(database: Database, decisions: Sequence[Decision], now: dt.datetime) -> list[Plan]:
+    """Add the rows and move the subscribers, in one transaction; returns the rows."""
+    with database.write() as conn:
+        # Moved first, which holds them: whoever was erased since they were read must not be written down again.
+        subscribers.move(conn, [decision.move for decision in decisions])
+        gone = subscribers.gone(conn, [decision.move.subscriber_id for decision in decisions])
+        rows = [row for each in decisions for row in each.rows if row.subscriber_id not in gone]
+        deliveries.plan(conn, rows, now=now)
+    return rows
 
 
 def _next_chunk(

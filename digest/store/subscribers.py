@@ -162,6 +162,14 @@ def standings(conn: Connection, subscriber_ids: Sequence[int] | None = None) -> 
     return [_standing(row) for row in conn.execute(query)]
 
 
+def gone(conn: Connection, subscriber_ids: Sequence[int]) -> set[int]:
+    """Those of these subscribers who have left, or were erased."""
+    query = sa.select(subscribers.c.id).where(
+        subscribers.c.id.in_(subscriber_ids), subscribers.c.state == State.LEFT
+    )
+    return set(conn.scalars(query))
+
+
 def move(conn: Connection, steps: Sequence[Step]) -> None:
     """Write how planning moved these subscribers on."""
     if not steps:

@@ -19,6 +19,7 @@ from digest.pipeline.shelf import Rankers
 from digest.rank.selection import ReasonKind
 from digest.rank.topics import parse
 from digest.relay.memory import MemoryRelay
+from digest.signup import Signup
 from digest.store import deliveries, editions, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Entry, Result
@@ -273,6 +274,22 @@ def test_two_planners_at_once(database: Database) -> None:
     assert [len(ledger(database, who)) for who in people] == [1, 1, 1]
     assert {standing(database, who).last_mailed_at for who in people} == {NOW + HOUR}
     assert counted(database) == (3, 0)
+
+
+def test_erased_in_the_middle_of_a_plan(database: Database) -> None:
+    """Whoever is erased after the planner read them, and before it writes, is not written down again."""
+    publish_edition(database, "A Kite")
+    erased, other = reader(database), reader(database)
+    signup = Signup(database=database, stamp=STAMP)
+
+    def identify(kind: Kind, day: dt.date, who: int) -> str:
+        signup.erase(erased, method="test", now=NOW)
+        return STAMP.message_id(kind, day, who)
+
+    report = plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)
+    assert report == PlanReport(planned=1)
+    assert [len(ledger(database, who)) for who in (erased, other)] == [0, 1]
+    assert counted(database)[1] == 0
 
 
 def test_many_planners_at_once(database: Database) -> None:

@@ -104,7 +104,8 @@ READS = {
     "facts": {"get"},
     "papers": {"every", "get", "names", "search", "total"},
     "subscribers": {
-        "consented", "counts", "due", "every", "find", "get", "hold", "reserve", "standing", "standings", "suppressed"
+        "consented", "counts", "due", "every", "find", "get", "gone", "hold", "reserve", "standing", "standings",
+        "suppressed",
     },
 }  # fmt: skip
 

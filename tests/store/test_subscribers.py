@@ -248,3 +248,12 @@ def test_spans_are_given_back_in_the_order_of_ids(database: Database) -> None:
     [rows] = [each for each in given if isinstance(each, list)]
     keys = [row["key"] if isinstance(row, dict) else row[1] for row in rows]
     assert keys == [1, 2, 3]
+
+
+def test_who_is_gone(database: Database) -> None:
+    """Gone is who has left; no other state is, nor who was not asked about."""
+    with database.write() as conn:
+        people = {state: add_subscriber(conn, state=state).id for state in State}
+        add_subscriber(conn, state=State.LEFT)
+        assert subscribers.gone(conn, list(people.values())) == {people[State.LEFT]}
+        assert subscribers.gone(conn, []) == set()
