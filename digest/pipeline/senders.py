@@ -84,9 +84,7 @@ class Desk:
         before = handing.event
         try:
             handing.advance(in_time=in_time)
-        except (
-            Exception
-        ) as error:  # as one of the sender's own thread: the others are waited for, and settled
+        except Exception as error:  # the others are still waited for, and settled
             self._forget(descriptor)
             sender.break_off(error)
             return
