@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 from digest.ingest.formats.lines import (
     LONG,
@@ -27,16 +26,15 @@ _SHORTEST = 25
 
 def is_regular(found: Iterable[Line]) -> bool:
     """Tell whether all lines between head and foot are titles and abstracts in turn, with as many blank lines."""
-    cards, blank = 0, None
+    blank = None  # whether a blank line stands between the lines of a card, known from the first on
     for title, abstract in _turns(found):
         if abstract is None or not (_may_be_title(title.text) and _may_be_abstract(abstract.text)):
             return False
         if blank is None:
             blank = abstract.after_blank
-        if abstract.after_blank is not blank or (cards and title.after_blank is not blank):
+        elif not (abstract.after_blank is title.after_blank is blank):
             return False
-        cards += 1
-    return cards > 0
+    return blank is not None
 
 
 def cards(found: Iterable[Line]) -> Iterator[tuple[Line, Line]]:
@@ -57,7 +55,7 @@ def _turns(found: Iterable[Line]) -> Iterator[tuple[Line, Line | None]]:
         yield title, abstract
         title = next(lines, None)
         if title is not None and _is_around(title.text):
-            rest = next((line for line in chain([title], lines) if not _is_around(line.text)), None)
+            rest = next((line for line in lines if not _is_around(line.text)), None)
             if rest is not None:  # papers again after what looked like a foot: somebody else's case
                 yield rest, None
             return
