@@ -196,6 +196,7 @@ def test_the_start_of_a_stretch() -> None:
     line = Line(1, bare(30), False)
     assert decode._start(line, first=False) == [NEVER, NEVER, NEVER, 0.0, NEVER]
     assert decode._start(line, first=True) == [0.0, 2.0, NEVER, -4.0 - 8.0, NEVER]
+    assert decode._start(Line(1, "Xx Kite yz Kite", False), first=True)[1] == 3.0
 
 
 @pytest.mark.parametrize(
@@ -301,13 +302,11 @@ def best_with(lines: list[Line], first: bool, index: int, label: Label) -> float
 
 def test_wrapped_text_is_trusted_less() -> None:
     """The points of many lines that look alike add up, so three tenths of a margin count."""
-    wrapped = stretch(*[bare(80)] * 4)
-    plain = stretch(*[bare(80)] * 2)
-    width = decode._wrap_width(wrapped)
-    assert (width, decode._wrap_width(plain)) == (80, 0)
-    own = [decode._start(wrapped[0], first=False), *(decode._points(line) for line in wrapped[1:])]
-    steps = [decode._steps(wrapped, place, SPACED, width) for place in (1, 2, 3)]
-    total = decode._ahead(steps, own[1:])[0]
-    assert verdicts(wrapped, SPACED, first=False)[0].margin == pytest.approx(
-        0.3 * (total[3] - max(NEVER + value for place, value in enumerate(total) if place != 3))
-    )
+    lines = stretch(*[bare(80)] * 3, bare(60, end="."))
+    assert decode._wrap_width(lines) == 80
+    own = [decode._start(lines[0], first=True), *(decode._points(line) for line in lines[1:])]
+    steps = [decode._steps(lines, place, SPACED, 80) for place in (1, 2, 3)]
+    ahead = decode._ahead(steps, own[1:])[0]
+    totals = sorted((value + points for value, points in zip(own[0], ahead, strict=True)), reverse=True)
+    assert totals[1] > NEVER / 2
+    assert verdicts(lines, SPACED, first=True)[0].margin == pytest.approx(0.3 * (totals[0] - totals[1]))

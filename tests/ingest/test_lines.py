@@ -152,6 +152,7 @@ def test_capitals_are_counted_on_words_of_four_letters(text: str, share: float) 
         ("kNN is old", False),
         ("3d kites", False),
         ("of Kites", True),
+        ("of Kites fly", True),
     ],
 )
 def test_lower_case_is_of_the_first_word(text: str, expected: bool) -> None:
@@ -211,6 +212,7 @@ def test_words_of_a_page_count_in_short_lines_only() -> None:
     [
         ("SubscribeLong Winters", "SubscribeLong Winters", "Long Winters"),
         ("Sign upiTide: A Model", "Sign upiTide: A Model", "iTide: A Model"),
+        ("SubscribeLong Winters", "SubscribeLong Winters. Subscribe", "Long Winters"),
         ("SearchNet Finds", "SearchNet Finds with SearchNet", "SearchNet Finds"),
         ("Searching for Kites", "", "Searching for Kites"),
     ],
@@ -226,3 +228,4 @@ def test_lines_are_numbered_and_stripped() -> None:
     assert list(lines(data)) == [Line(1, "Käse", False), Line(4, "rye", True), Line(8, "end", False)]
     assert list(lines(b"\na\n")) == [Line(2, "a", True)]
     assert list(lines(b"")) == []
+    assert list(lines(b"XXXX")) == [Line(1, "XXXX", False)]

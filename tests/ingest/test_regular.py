@@ -78,6 +78,7 @@ def test_a_name_that_its_abstract_repeats_is_no_glue() -> None:
         [KITES[0], "and kites are hard to land, too."],
         [LONG_TEXT[1], KITES[1]],
         [*KITES, *FOOT, *RAIN],
+        [*KITES, "-" * 300],
     ],
 )
 def test_one_line_out_of_turn_is_for_the_decoder(texts: list[str]) -> None:

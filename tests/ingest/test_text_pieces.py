@@ -136,6 +136,37 @@ def test_a_plain_stretch_is_not_weighed() -> None:
     assert [one for one, _ in text._decoded(list(held), habits, first=True)] == held
 
 
+LABELS = {"N": Label.NOISE, "T": Label.TITLE, "A": Label.ABSTRACT, "M": Label.ABSTRACT_MORE}
+ANY = Habits(blank_share=0.0, pair_share=0.0, widest_title=0)
+
+
+def test_stretches_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stretch that grows too long is settled up to its last abstract, with which the next begins; so does the end."""
+    asked: list[tuple[str, bool, bool]] = []
+
+    def decoded(held: list[Line], habits: Habits, *, first: bool, last: bool = False) -> list[text._Labelled]:
+        asked.append((" ".join(one.text for one in held), first, last))
+        return [(one, Verdict(LABELS[one.text[0]], Label.NOISE, 9.0)) for one in held][0 if first else 1 :]
+
+    monkeypatch.setattr(text, "_decoded", decoded)
+    monkeypatch.setattr(text, "_STRETCH", 6)
+    given = "T1 A1 T2 A2 M2 m2 T3 A3 M3 T4 A4".replace("m", "M0").split()
+    assert [one.text for one, _ in text._labelled(document(*given), ANY)] == given
+    assert asked == [
+        ("T1 A1 T2 A2 M2 M02 T3", True, False),
+        ("A2 M2 M02 T3 A3 M3 T4", False, False),
+        ("A3 M3 T4 A4", False, True),
+    ]
+
+
+def test_stretches_are_cut_at_lines_of_three_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two of them a single line is a plain title; shorter ones are weighed together."""
+    for length, margins in ((300, True), (299, False)):
+        data = document(*(part for mark in "ABCD" for part in (bare(30, mark), bare(length, mark, "."))))
+        sure = [verdict.margin == 100.0 for _, verdict in text._labelled(data, ANY)]
+        assert sure == [False, False, *[margins] * 6]
+
+
 # -- cards --------------------------------------------------------------------------------------------
 
 
@@ -216,6 +247,50 @@ def test_a_line_that_may_go_on(
 ) -> None:
     """Behind half a title it is judged harder."""
     assert text._may_go_on(card, [line(one) for one in foot], verdict(rival, margin)) is expected
+
+
+def put_together(
+    monkeypatch: pytest.MonkeyPatch, *given: tuple[str, Label, Label, float]
+) -> list[Record | Reject]:
+    """The cards of lines with these labels, rivals and margins."""
+    labelled = [
+        (line(what, n), Verdict(label, rival, margin)) for n, (what, label, rival, margin) in enumerate(given)
+    ]
+    monkeypatch.setattr(text, "_labelled", lambda data, habits: iter(labelled))
+    return list(text._cards(b"", ANY))
+
+
+@pytest.mark.parametrize(("margin", "sure"), [(1.5, True), (1.49, False)])
+def test_a_line_in_doubt_spoils_its_card(monkeypatch: pytest.MonkeyPatch, margin: float, sure: bool) -> None:
+    """Below a point and a half."""
+    found = put_together(
+        monkeypatch,
+        (TITLE, Label.TITLE, Label.NOISE, 9.0),
+        (bare(300), Label.ABSTRACT, Label.TITLE, margin),
+    )
+    record = Record(position=0, line=0, title=TITLE, abstract=bare(300))
+    assert found == [record if sure else Reject(line=0, reason="lines that can be read in two ways")]
+
+
+def test_a_line_of_the_head_like_a_title_spoils_the_first_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two may be one title."""
+    found = put_together(
+        monkeypatch,
+        (TITLE, Label.NOISE, Label.TITLE, 9.0),
+        (TITLE, Label.TITLE, Label.TITLE_MORE, 5.0),
+        (bare(300), Label.ABSTRACT, Label.TITLE, 9.0),
+    )
+    assert found == [Reject(line=1, reason="lines that can be read in two ways")]
+
+
+def test_half_a_title_is_no_paper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever became of its first line."""
+    found = put_together(
+        monkeypatch,
+        (TITLE, Label.TITLE_MORE, Label.NOISE, 9.0),
+        (bare(300), Label.ABSTRACT, Label.TITLE, 9.0),
+    )
+    assert found == [Reject(line=0, reason="lines that can be read in two ways")]
 
 
 @pytest.mark.parametrize(
