@@ -205,14 +205,12 @@ class _Run:
         wanted = [one for one in wanted if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
         if not wanted and not self._results:
             return []
-        keys = [one.delivery.id for one in wanted]
         with self._database.write() as conn:
             deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
-            granted = deliveries.begin(conn, keys, claimant=self._claimant, now=now)
+            hashes = {one.delivery.id: one.body_hash for one in wanted}
+            granted = deliveries.begin(conn, hashes, claimant=self._claimant, now=now)
             begun = [one for one in wanted if one.delivery.id in granted]
-            new = [one for one in begun if one.delivery.body_hash != one.body_hash]
-            deliveries.keep_hashes(conn, [(one.delivery.id, one.body_hash) for one in new])
-            refused = [key for key in keys if key not in granted]
+            refused = [key for key in hashes if key not in granted]
             deliveries.drop(conn, refused, claimant=self._claimant, now=now)
         self._results.clear()
         # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -190,27 +190,22 @@ def claim(
     return [_delivery(row) for row in taken]
 
 
-def keep_hashes(conn: Connection, hashes: Sequence[tuple[int, str]]) -> None:
-    """Store the hash of the bytes at the first try, as (delivery, hash): every later try must match it."""
-    if hashes:
-        conn.execute(_KEEP_HASHES[conn.dialect.name], {"given": hashes})
-
-
-def begin(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> set[int]:
+def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt.datetime) -> set[int]:
     """Note, before the first byte, that these are being handed over; returns those that still may be.
 
     A delivery whose reader left, or whose lease went to another sender, is not among them.
+
+    Args:
+        hashes: By delivery, of the bytes that are handed over: every later try must match it.
     """
-    if not delivery_ids:
+    if not hashes:
         return set()
-    values = {"given": delivery_ids, "claimant_is": claimant, "now": now}
+    values = {"given": list(hashes.items()), "claimant_is": claimant, "now": now}
     begun = conn.execute(_BEGIN[conn.dialect.name], values).rowcount
-    if begun == len(delivery_ids):
-        return set(delivery_ids)
+    if begun == len(hashes):
+        return set(hashes)
     query = sa.select(deliveries.c.id).where(
-        deliveries.c.id.in_(delivery_ids),
-        deliveries.c.claimant == claimant,
-        deliveries.c.begun_at.is_not(None),
+        deliveries.c.id.in_(list(hashes)), deliveries.c.claimant == claimant, deliveries.c.begun_at == now
     )
     return set(conn.scalars(query))
 
@@ -281,24 +276,18 @@ def _for_each_engine(build: Callable[[sa.TableValuedAlias], sa.Update]) -> dict[
     }
 
 
-_KEEP_HASHES = _for_each_engine(
-    lambda given: (
-        sa.update(deliveries)
-        .where(deliveries.c.id == given.c.value[0].as_integer())
-        .values(body_hash=given.c.value[1].as_string())
-    )
-)
 _BEGIN = _for_each_engine(
     lambda given: (
         sa.update(deliveries)
         .where(
-            deliveries.c.id.in_(sa.select(sa.cast(sa.cast(given.c.value, sa.Text), sa.Integer))),
-            deliveries.c.status == Status.CLAIMED,
+            # Only what is claimed has a claimant. Were the status asked for too, SQLite would go through all claims
+            # by its index, and through the given rows for each of them.
+            deliveries.c.id == given.c.value[0].as_integer(),
             deliveries.c.claimant == sa.bindparam("claimant_is"),
             deliveries.c.lease_until > sa.bindparam("now"),
             _mailable(),
         )
-        .values(begun_at=sa.bindparam("now"))
+        .values(begun_at=sa.bindparam("now"), body_hash=given.c.value[1].as_string())
     )
 )
 _SETTLE = _for_each_engine(

@@ -22,6 +22,7 @@ from tests.factories import DAY, HOUR, NOW, STAMP, TODAY, add_subscriber, pick, 
 LEASE = NOW + HOUR
 SECOND = dt.timedelta(seconds=1)
 ACCEPTED = "250 taken"
+HASH = "ab" * 32
 
 
 def plan_for(conn: Connection, *readers: Subscriber, **values: object) -> list[int]:
@@ -243,8 +244,8 @@ def test_beginning(database: Database) -> None:
         claim(conn, limit=1)
         claim(conn, "them", limit=1)
         everything = [mine, theirs, nobodys, 999]
-        assert deliveries.begin(conn, everything, claimant="me", now=NOW) == {mine}
-        assert deliveries.begin(conn, [], claimant="me", now=NOW) == set()
+        assert deliveries.begin(conn, dict.fromkeys(everything, HASH), claimant="me", now=NOW) == {mine}
+        assert deliveries.begin(conn, {}, claimant="me", now=NOW) == set()
         assert [at is not None for at in column(conn, "begun_at")] == [True, False, False]
 
 
@@ -254,7 +255,9 @@ def test_a_lapsed_lease_begins_nothing(database: Database, late: dt.timedelta, m
     with database.write() as conn:
         (made,) = plan_for(conn, add_subscriber(conn))
         claim(conn)
-        assert deliveries.begin(conn, [made], claimant="me", now=LEASE + late) == ({made} if may else set())
+        assert deliveries.begin(conn, {made: HASH}, claimant="me", now=LEASE + late) == (
+            {made} if may else set()
+        )
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -266,7 +269,7 @@ def test_who_may_be_mailed(database: Database, state: State, kind: Kind) -> None
         deliveries.plan(conn, [planned(ada, kind=kind)], now=NOW)
         (made,) = claim(conn)
         subscribers.change(conn, ada.id, state=state)
-        begun = deliveries.begin(conn, [made], claimant="me", now=NOW)
+        begun = deliveries.begin(conn, {made: HASH}, claimant="me", now=NOW)
         deliveries.drop(conn, [made], claimant="me", now=NOW)
         mailable = state is State.ACTIVE or kind is not Kind.DIGEST
         assert begun == ({made} if mailable else set())
@@ -293,7 +296,7 @@ def test_settling_for_good(database: Database, status: Status) -> None:
         ada = add_subscriber(conn)
         (made,) = plan_for(conn, ada)
         claim(conn)
-        deliveries.begin(conn, [made], claimant="me", now=NOW)
+        deliveries.begin(conn, {made: HASH}, claimant="me", now=NOW)
         deliveries.settle(conn, [result(made, status)], claimant="me", now=NOW + SECOND)
         (entry,) = deliveries.of(conn, ada.id)
         assert (entry.status, entry.reply, entry.attempts) == (status, ACCEPTED, 1)
@@ -310,13 +313,12 @@ def test_deferring(database: Database) -> None:
     with database.write() as conn:
         (made,) = plan_for(conn, add_subscriber(conn))
         claim(conn)
-        deliveries.keep_hashes(conn, [(made, "ab" * 32)])
-        deliveries.keep_hashes(conn, [])
+        deliveries.begin(conn, {made: HASH}, claimant="me", now=NOW)
         deferred = result(made, Status.DEFERRED, retry_at=NOW + HOUR)
         deliveries.settle(conn, [deferred], claimant="me", now=NOW)
         assert claim(conn, now=NOW + HOUR - SECOND) == []
         (again,) = claimed(conn, now=NOW + HOUR, lease_until=NOW + 2 * HOUR)
-        assert (again.attempts, again.body_hash, again.lease_until) == (1, "ab" * 32, NOW + 2 * HOUR)
+        assert (again.attempts, again.body_hash, again.lease_until) == (1, HASH, NOW + 2 * HOUR)
         uncounted = result(made, Status.DEFERRED, retry_at=NOW + HOUR, counts_attempt=False)
         deliveries.settle(conn, [uncounted], claimant="me", now=NOW)
         assert claimed(conn, now=NOW + HOUR)[0].attempts == 1
@@ -381,7 +383,7 @@ def two_claims(conn: Connection) -> tuple[int, int]:
     """Two claims of "me", of which the first is begun."""
     begun, unbegun = plan_for(conn, add_subscriber(conn), add_subscriber(conn))
     claim(conn)
-    deliveries.begin(conn, [begun], claimant="me", now=NOW)
+    deliveries.begin(conn, {begun: HASH}, claimant="me", now=NOW)
     return begun, unbegun
 
 
@@ -462,14 +464,15 @@ def test_withdrawing(database: Database) -> None:
         ada, bo = add_subscriber(conn), add_subscriber(conn)
         begun, _claimed = (plan_for(conn, ada, local_date=TODAY + n * DAY)[0] for n in (0, 1))
         claim(conn)
-        deliveries.begin(conn, [begun], claimant="me", now=NOW)
+        deliveries.begin(conn, {begun: HASH}, claimant="me", now=NOW)
         rows = [planned(ada, day=TODAY + 2 * DAY), planned(ada, kind=Kind.CONFIRM), planned(bo)]
         deliveries.plan(conn, rows, now=NOW)
         assert deliveries.withdraw(conn, ada.id, now=NOW, reason="left") == 3
         assert statuses(conn) == ["claimed", "suppressed", "suppressed", "suppressed", "planned"]
         assert column(conn, "reason") == [None, "left", "left", "left", None]
         assert deliveries.withdraw(conn, ada.id, now=NOW, reason="left") == 0
-        assert deliveries.begin(conn, column(conn, "id"), claimant="me", now=NOW) == {begun}  # type: ignore[arg-type] # ids
+        everything = dict.fromkeys([int(str(key)) for key in column(conn, "id")], HASH)
+        assert deliveries.begin(conn, everything, claimant="me", now=NOW) == {begun}
         assert deliveries.balance(conn).difference == 0
 
 

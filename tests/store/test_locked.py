@@ -49,14 +49,13 @@ PERSON = {"profile": Profile(), "schedule": Schedule(), "now": NOW, "due_at": No
 
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
-    "deliveries.begin": lambda conn: deliveries.begin(conn, [1], claimant="me", now=NOW),
+    "deliveries.begin": lambda conn: deliveries.begin(conn, {1: "ab" * 32}, claimant="me", now=NOW),
     "deliveries.blank": lambda conn: deliveries.blank(conn, 1),
     "deliveries.claim": lambda conn: deliveries.claim(
         conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9
     ),
     "deliveries.drop": lambda conn: deliveries.drop(conn, [2], claimant="me", now=NOW),
     "deliveries.expire": lambda conn: deliveries.expire(conn, now=NOW + 2 * DAY),
-    "deliveries.keep_hashes": lambda conn: deliveries.keep_hashes(conn, [(1, "ab" * 32)]),
     "deliveries.lapse": lambda conn: deliveries.lapse(conn, now=NOW, dead=["me"], park=True),
     "deliveries.plan": lambda conn: deliveries.plan(
         conn, [planned(add_subscriber(conn), picks=(pick(),))], now=NOW
