@@ -71,6 +71,8 @@ class Ticks:
 def running(app: App) -> Iterator[Ticks]:
     """Tick in the background while the block runs, then drain."""
     ticks = Ticks(app)
+    # Before the others: what lay in the folder while the service was down belongs to today's edition.
+    _guarded(ticks.watch)()
     scheduler = BackgroundScheduler(timezone=dt.UTC)
     settings = app.settings
     for tick, every_s in (
@@ -99,6 +101,7 @@ def running(app: App) -> Iterator[Ticks]:
 def run_until_stopped(app: App) -> None:
     """Tick until SIGTERM or SIGINT; what is begun is settled before this returns."""
     _ = app.relay  # a service that cannot send should say so at once, not at seven in the morning
+    _ = app.database, app.rankers, app.composer  # nor start on another schema, a bad taxonomy or template
     # A handler runs between any two steps of this thread, so setting an Event could wait for a lock that this very
     # thread holds; a SimpleQueue is made for it.
     told: queue.SimpleQueue[int] = queue.SimpleQueue()

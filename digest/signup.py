@@ -220,7 +220,7 @@ class Signup:
             planned_at=now.replace(microsecond=0),
             expires_at=now + _PATIENCE[kind],
         )
-        return deliveries.plan(conn, [row], now=now) > 0
+        return deliveries.plan(conn, [row], now=now) > 0 or deliveries.reopen(conn, row)
 
     def _hash(self, conn: Connection, address: str) -> str:
         key = facts.key(conn, "suppressions")

@@ -15,10 +15,10 @@ import structlog
 from digest import scheduler
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Step
-from digest.errors import DigestError, SettingsError
+from digest.errors import DigestError, SchemaError, SettingsError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
-from digest.settings import DeliverySettings, RelaySettings
+from digest.settings import DatabaseSettings, DeliverySettings, RelaySettings
 from digest.store import dumps, editions, papers
 from digest.store.database import Database
 from digest.wiring import App
@@ -277,3 +277,28 @@ def test_a_service_that_cannot_send(tmp_path: Path) -> None:
     """Without a relay the service does not start: it says so at once."""
     with pytest.raises(SettingsError, match=r"relay\.url is not set"):
         scheduler.run_until_stopped(App(make_settings(tmp_path, relay=RelaySettings())))
+
+
+def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_path: Path) -> None:
+    """After a restart past the hour of publication, the folder is read before the edition is published."""
+    clock = Clock()
+    app = make_app(sqlite_database, tmp_path, clock=clock)
+    with sqlite_database.write() as conn:
+        list_records(conn, clean_records("A Kite Left Over"))
+    path = put(app, "today.json", "Kites at Dawn", "Kites at Dusk")
+    clock.now = written_at(path) + dt.timedelta(minutes=1)
+    with running(app) as ticks:
+        ticks.plan()
+    with sqlite_database.read() as conn:
+        newest = editions.newest(conn)
+    assert newest is not None
+    assert newest.papers >= 2
+
+
+def test_another_schema_is_refused(sqlite_database: Database, tmp_path: Path) -> None:
+    """A service does not start on a database of another version, rather than fail at every tick."""
+    with sqlite_database.write() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    app = App(make_settings(tmp_path, database=DatabaseSettings(url=str(sqlite_database.url))))
+    with pytest.raises(SchemaError, match="9999"):
+        scheduler.run_until_stopped(app)

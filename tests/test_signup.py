@@ -109,6 +109,17 @@ def test_one_confirmation_a_day(signup: Signup) -> None:
     assert mails(signup) == [("confirm", "planned", ADDRESS)] * 2
 
 
+def test_asking_again_on_the_day_one_left(signup: Signup) -> None:
+    """A confirmation that was withdrawn unsent goes out after all, with links of the new epoch."""
+    _outcome, ada = ask(signup)
+    assert signup.leave(ada, method="command", now=NOW)
+    outcome, again = ask(signup)
+    assert (outcome, again.id) == (Outcome.ASKED, ada.id)
+    with signup.database.write() as conn:
+        (mail,) = deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9)
+    assert (mail.kind, mail.epoch) == (Kind.CONFIRM, 1)
+
+
 def test_confirming(signup: Signup) -> None:
     """A yes makes active, once; the next digest is due at the next hour that was chosen."""
     _outcome, ada = ask(signup)

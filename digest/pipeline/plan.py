@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind, Skip, Status
 from digest.log import logger
-from digest.pipeline.shelf import STALE, Rankers, Shelf
+from digest.pipeline.shelf import Rankers, Shelf
 from digest.rank.selection import EditionPaper, Selection
 from digest.store import deliveries, subscribers
 from digest.store.database import Database
@@ -215,7 +215,7 @@ def _planned(
         leftover=selection.leftover,
         cursor_edition_id=standing.cursor_edition_id,
         edition_id=newest,
-        expires_at=min(next_at, now + STALE),
+        expires_at=min(next_at, shelf.fresh_until(standing)),
     )
     move = _served(decision.move, served, next_at)
     return replace(decision, selection=selection, rows=(*decision.rows, row), move=move)

@@ -18,6 +18,8 @@ from digest.subscribers.subscriber import Frequency
 
 #: The newest edition is not mailed to anyone when it is older than this.
 STALE = dt.timedelta(hours=36)
+#: What is planned just before that has this long to leave.
+TO_LEAVE = dt.timedelta(minutes=15)
 #: Weekdays and weekly digests reach back this many days at most.
 SPAN_DAYS = 7
 
@@ -91,9 +93,17 @@ class Shelf:
         cursor = standing.cursor_edition_id
         if newest is None or (cursor is not None and newest.id <= cursor):
             return ()
-        if cursor is None or standing.subscriber.schedule.frequency is Frequency.DAILY:
+        if _newest_alone(standing):
             return () if self._now - newest.published_at > STALE else (newest.id,)
         return self.between(standing.subscriber.schedule.frequency, cursor, newest.id, day)
+
+    def fresh_until(self, standing: Standing) -> dt.datetime:
+        """Until when a digest planned now may be mailed; where it is the newest edition, until that is stale."""
+        newest = self.newest
+        if newest is None or not _newest_alone(standing):
+            return self._now + STALE
+        # Planned in the last minutes of the 36 hours, a mail is given a few to leave in.
+        return max(newest.published_at + STALE, self._now + TO_LEAVE)
 
     def between(
         self, frequency: Frequency, cursor: int | None, edition_id: int, day: dt.date
@@ -157,3 +167,8 @@ class Shelf:
         for edition in missing:
             self._papers[edition] = editions.contents(self._conn, [edition])
         return [paper for edition in span for paper in self._papers[edition]]
+
+
+def _newest_alone(standing: Standing) -> bool:
+    """Whether the newest edition is all that a subscriber is served from."""
+    return standing.cursor_edition_id is None or standing.subscriber.schedule.frequency is Frequency.DAILY

@@ -73,7 +73,12 @@ def settle(conn: Connection, dump_id: int, **values: object) -> None:
 
 
 def arrive(conn: Connection, dump_id: int, *, name: str, at: dt.datetime, dated: dt.date) -> None:
-    """Log that these bytes came, be it for the first time or again."""
+    """Log that these bytes came, be it for the first time or again; once a day under one name."""
+    same = sa.select(arrivals.c.id).where(
+        arrivals.c.dump_id == dump_id, arrivals.c.name == name, arrivals.c.dated == dated
+    )
+    if conn.scalar(same.limit(1)) is not None:
+        return  # a restart looks into the same folder again
     conn.execute(sa.insert(arrivals).values(dump_id=dump_id, name=name, at=at, dated=dated))
 
 

@@ -61,6 +61,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         conn, [planned(add_subscriber(conn), picks=(pick(),))], now=NOW
     ),
     "deliveries.release": lambda conn: deliveries.release(conn, "me"),
+    "deliveries.reopen": lambda conn: deliveries.reopen(conn, planned(add_subscriber(conn))),
     "deliveries.settle": lambda conn: deliveries.settle(
         conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
     ),
