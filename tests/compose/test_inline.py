@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import asdict
+from types import ModuleType
 
 import jinja2
 import pytest
 from lxml import html as lxml_html  # type: ignore[import-untyped] # it ships no types
 from premailer import Premailer
 
+from digest.compose import inline
 from digest.compose.inline import inlined
 from digest.compose.preview import html_part
 from digest.compose.templates import Templates, render
@@ -132,3 +135,14 @@ def test_pieces_are_the_page() -> None:
     sent = html_part(composer().digest(FIVE, by_key(PAPERS)))
     page = render(Templates.load(TEMPLATES).mails["digest"].html, values())
     assert re.sub(r"\s", "", sent) == re.sub(r"\s", "", page)
+
+
+def test_requests_is_put_back_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has imported requests before keeps it; where nobody has, none is left behind."""
+    mine = ModuleType("requests")
+    monkeypatch.setitem(sys.modules, "requests", mine)
+    inline._premailer()
+    assert sys.modules["requests"] is mine
+    monkeypatch.delitem(sys.modules, "requests")
+    inline._premailer()
+    assert "requests" not in sys.modules
