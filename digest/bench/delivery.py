@@ -40,7 +40,7 @@ class Options:
 
     readers: int = 20_000
     rounds: int = 5
-    connections: int = 16
+    connections: int = 32
     pipeline_mails: int = 200  #: of the plain pipeline, in each round
     folder: Path | None = None  #: where the database is made; the system's temporary folder if None
     database_url: str | None = None  #: an empty database to use instead

@@ -12,3 +12,5 @@ class Message:
     sender: str  #: envelope sender (VERP return path)
     recipient: str  #: envelope recipient
     data: bytes
+    #: Put together of pieces that were each held to that. Else the relay looks through all of it: 21 µs for 54 KB.
+    sound: bool = False

@@ -86,6 +86,7 @@ class Envelopes:
             sender=self._links.return_path(delivery.id, self._sender.domain),
             recipient=delivery.recipient,
             data=b"".join((headers, b"\r\n", body)),
+            sound=True,
         )
 
     def _headers(self, delivery: Delivery, subject: bytes, boundary: bytes) -> bytes:

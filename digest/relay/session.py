@@ -121,7 +121,7 @@ class Session(Wire):
 
         Afterwards `usable` says whether the next message may follow.
         """
-        data = _wire_bytes(message.data)
+        data = _wire_bytes(message)
         refusal = self._refuse_here(message, data)
         if refusal is not None:
             return refusal
@@ -254,9 +254,10 @@ def _address_literal(sock: socket.socket) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _wire_bytes(data: bytes) -> bytes:
+def _wire_bytes(message: Message) -> bytes:
     """Return the message with its final dot, leading dots doubled; empty where its lines are broken."""
-    if data.startswith(b".") or _SUSPECT.search(data):
+    data = message.data
+    if not message.sound and (data.startswith(b".") or _SUSPECT.search(data)):
         if _BARE.search(data):
             return b""
         data = _FIRST_DOT.sub(b"..", data)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from digest.bench import delivery, floor, sites
@@ -17,10 +20,19 @@ from digest.bench.plain import PlainPipeline
 from digest.bench.sink import BenchError, program, sink
 from digest.cli.app import app
 from digest.deliver.delivery import Status
+from digest.relay.session import _wire_bytes
 from digest.settings import packaged
 from digest.store.deliveries import Balance
 
 SMALL = ["--readers", "40", "--rounds", "1", "--connections", "3", "--pipeline-mails", "2"]
+
+
+@pytest.fixture(autouse=True)
+def _log_is_put_back() -> Iterator[None]:
+    """A command sends its log to its own standard error, which is closed when the command is over."""
+    yield
+    structlog.reset_defaults()
+
 
 needs_sink = pytest.mark.skipif(
     program("smtp-sink") is None, reason="needs smtp-sink (Debian package postfix)"
@@ -92,6 +104,9 @@ def test_same_digests(tmp_path: Path) -> None:
         ours = email.message_from_bytes(ready.data, policy=email.policy.default)
         theirs = pipeline.message(digest)
         assert isinstance(ours, EmailMessage)
+        # What the composer vouches for, the relay would have found so.
+        assert ready.sound
+        assert _wire_bytes(ready) == _wire_bytes(replace(ready, sound=False))
         for header in ("To", "Subject", "Message-ID", "Date"):
             assert ours[header] == theirs[header]
         assert _text(ours).split() == _text(theirs).split()
