@@ -20,9 +20,11 @@ from digest.deliver.delivery import Status
 from digest.errors import UsageError
 from digest.pipeline.forecast import Expected, Forecast, forecast
 from digest.pipeline.shelf import STALE
+from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
 from digest.store import deliveries, dumps, editions, subscribers
 from digest.store.dumps import DumpStatus
+from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
 
 
@@ -66,7 +68,8 @@ def run(
 
 def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> None:
     _ = wired.relay  # where sending is off, say so before anything is planned
-    only = None if to is None else [find_subscriber(wired, address).id for address in to]
+    named = None if to is None else [find_subscriber(wired, address) for address in to]
+    only = None if named is None else [subscriber.id for subscriber in named]
     started = wired.clock()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,19 +78,29 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     planned = wired.plan(only)
     report = wired.deliver(only=only, limit=limit, stop=stop)
     with wired.database.read() as conn:
-        counts = deliveries.settled_since(conn, started)
+        counts = deliveries.settled_since(conn, started, only=only)
         balance = deliveries.balance(conn).difference
-        words = deliveries.words_since(conn, started)
+        words = deliveries.words_since(conn, started, only=only)
     document = _counted(counts, balance) | {"waiting": planned.waiting}
     emit(json, document, lambda console: _print_sent(console, document))
     if report.paused:
         errors(f"the run was paused, the relay refuses: {report.paused}")
+    for subscriber in named or ():
+        _tell_outcome(wired, subscriber)
     for status, said, times in words:
         errors(f"{times:,} {status}: {said}")
     if report.paused or balance:
         raise typer.Exit(EXIT_FAILED)
     if document["failed"]:
         raise typer.Exit(EXIT_PART)
+
+
+def _tell_outcome(wired: App, subscriber: Subscriber) -> None:
+    """Say on standard error why a reader who was named got nothing."""
+    funnel = why(wired.database, wired.rankers, subscriber, now=wired.clock())
+    if funnel.outcome != Status.SENT:
+        reason = f" ({funnel.reason.replace('_', ' ')})" if funnel.reason else ""
+        errors(f"{subscriber.address}: {funnel.outcome}{reason}")
 
 
 def _counted(counts: dict[tuple[Status, str | None], int], balance: int) -> dict[str, Any]:

@@ -407,17 +407,29 @@ def balance(conn: Connection) -> Balance:
     return Balance(eligible=eligible, statuses={status: found.get(status, 0) for status in Status})
 
 
-def settled_since(conn: Connection, since: dt.datetime) -> dict[tuple[Status, str | None], int]:
-    """Mail of every kind by (status, reason) that is open, or was settled or skipped at `since` or later."""
+def settled_since(
+    conn: Connection, since: dt.datetime, *, only: Collection[int] | None = None
+) -> dict[tuple[Status, str | None], int]:
+    """Mail of every kind by (status, reason) that is open, or was settled or skipped at `since` or later.
+
+    Args:
+        only: Count the mail of these subscribers; everyone's if None.
+    """
     query = (
         sa.select(deliveries.c.status, deliveries.c.reason, sa.func.count())
-        .where(sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since))
+        .where(sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since), _theirs(only))
         .group_by(deliveries.c.status, deliveries.c.reason)
     )
     return {(Status(status), reason): int(number) for status, reason, number in conn.execute(query)}
 
 
-def words_since(conn: Connection, since: dt.datetime) -> list[tuple[Status, str, int]]:
+def _theirs(only: Collection[int] | None) -> sa.ColumnElement[bool]:
+    return sa.true() if only is None else deliveries.c.subscriber_id.in_(list(only))
+
+
+def words_since(
+    conn: Connection, since: dt.datetime, *, only: Collection[int] | None = None
+) -> list[tuple[Status, str, int]]:
     """The relay's last words on mail that is deferred, or failed at `since` or later: (status, words, how often)."""
     query = (
         sa.select(deliveries.c.status, deliveries.c.reply, sa.func.count())
@@ -427,6 +439,7 @@ def words_since(conn: Connection, since: dt.datetime) -> list[tuple[Status, str,
                 sa.and_(deliveries.c.status == Status.FAILED, deliveries.c.settled_at >= since),
             ),
             deliveries.c.reply.is_not(None),
+            _theirs(only),
         )
         .group_by(deliveries.c.status, deliveries.c.reply)
         .order_by(sa.func.count().desc(), deliveries.c.reply)

@@ -299,6 +299,16 @@ def test_named_readers_and_a_limit(run: Run, filled: Path) -> None:
     assert run("send", "--json").json["sent"] == 0
 
 
+def test_a_named_reader_who_gets_nothing_is_told_why(run: Run, filled: Path) -> None:
+    """Who was named and gets nothing stands on standard error with the reason, and nobody else's mail is counted."""
+    assert run("subscribers", "pause", "bea@example.org").code == 0
+    done = run("send", "--to", "bea@example.org", "--json")
+    assert (done.code, done.json["sent"], done.json["skipped"]) == (0, 0, {"paused": 1})
+    assert done.err == "digest: bea@example.org: skipped (paused)\n"
+    assert run("send", "--json").json["sent"] > 0
+    assert run("send", "--to", "bea@example.org", "--json").json["sent"] == 0
+
+
 def test_a_dry_run_of_another_moment(run: Run, filled: Path) -> None:
     """`--as-of` looks at that moment, in UTC where it names no zone."""
     done = run("send", "--dry-run", "--as-of", "2020-01-01T07:00+01:00", "--json").json
