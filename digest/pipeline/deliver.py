@@ -44,7 +44,7 @@ class Build(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverPolicy:
-    connections: int = 8  #: to the relay at once, one sender thread each
+    connections: int = 8  #: to the relay at once, one sender each
     batch: int = 128  #: deliveries claimed at a time
     lease: LeasePolicy = field(default_factory=LeasePolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)

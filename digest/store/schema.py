@@ -28,7 +28,7 @@ dumps = sa.Table(
     sa.Column("dated", sa.Date),
     sa.Column("dated_by", sa.Text),
     sa.Column("background", sa.Boolean, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),  # staged, stored, quarantined, refused
+    sa.Column("status", sa.Text, nullable=False),  # stored, quarantined, refused
     sa.Column("reason", sa.Text),
     sa.Column("line", sa.Integer),
     sa.Column("records", sa.Integer, nullable=False, server_default="0"),
@@ -87,7 +87,7 @@ papers = sa.Table(
     # Two papers never share an arXiv id, and no paper has two.
     sa.Column("arxiv_id", sa.Text, unique=True),
     sa.Column("title_key", sa.Text, nullable=False, index=True),
-    # None until the dump that brought the paper is shown: staged papers are seen by nobody.
+    # None until the dump that brought the paper was read whole, and again once no dump lists it: shown to nobody.
     sa.Column("revision_id", sa.ForeignKey("revisions.id")),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("url", sa.Text),
