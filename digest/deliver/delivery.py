@@ -15,6 +15,9 @@ class Kind(StrEnum):
     DIGEST = "digest"
     CONFIRM = "confirm"
     GOODBYE = "goodbye"
+    LOGIN = "login"  #: a link to their choices, for who asked to subscribe once more
+    DATA = "data"  #: single-use links to export and to erase
+    MOVED = "moved"  #: to the old address: the digest goes to another one now
 
 
 class Status(StrEnum):
