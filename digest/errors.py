@@ -56,7 +56,17 @@ class AddressError(DigestError):
 
 
 class PreferenceError(DigestError):
-    """A preference out of range: an unknown topic or zone, an hour of 24, a cap of 0."""
+    """A preference out of range: an unknown topic or zone, an hour of 24, a cap of 0.
+
+    Attributes:
+        field: Its name, such as `topics`; "" where no single one is meant.
+        reason: What is wrong and what is allowed, in words for a person.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}" if field else reason)
 
 
 class TokenError(DigestError):

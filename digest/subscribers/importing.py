@@ -131,7 +131,7 @@ def _numbered(text: str) -> Iterator[tuple[int, list[str] | str]]:
 
 def _row(line: int, header: list[str], cells: list[str], topic_ids: Collection[str], unset: Schedule) -> Row:
     if len(cells) > len(header):
-        raise PreferenceError(f"{len(cells)} cells under {len(header)} columns")
+        raise PreferenceError("", f"{len(cells)} cells under {len(header)} columns")
     given = dict(zip(header, cells, strict=False))  # spreadsheets leave out empty cells at the end
     return Row(
         line=line,
@@ -173,7 +173,7 @@ def _state(value: str | None) -> State | None:
     try:
         return State(value.casefold())
     except ValueError as error:
-        raise PreferenceError(f"state: {value!r} is not one of {', '.join(State)}") from error
+        raise PreferenceError("state", f"{value!r} is not one of {', '.join(State)}") from error
 
 
 def _moment(value: str | None) -> dt.datetime | None:
@@ -184,7 +184,7 @@ def _moment(value: str | None) -> dt.datetime | None:
         return moment.replace(tzinfo=moment.tzinfo or dt.UTC).astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise PreferenceError(
-            f"confirmed_at: {value!r} is not an ISO date or moment such as 2026-03-01T09:30:00+01:00"
+            "confirmed_at", f"{value!r} is not an ISO date or moment such as 2026-03-01T09:30:00+01:00"
         ) from error
 
 

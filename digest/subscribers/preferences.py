@@ -21,6 +21,9 @@ AUTHOR = "author:"  #: starts a rule that means a name, not words
 SEPARATOR = ";"  #: between values of a list in one text
 
 _NAMED = 12  # allowed values that an error lists at most
+_SHOWN = 40  # characters of a value that an error repeats at most
+#: Characters of Unicode's bidirectional algorithm (UAX 9): marks, embeddings, overrides and isolates.
+_TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def profile(
@@ -97,7 +100,7 @@ def _topics(values: Iterable[str], known: Collection[str]) -> tuple[str, ...]:
     chosen = _split(values)
     for topic in chosen:
         if topic not in known:
-            raise PreferenceError(f"topics: {topic!r} is not a topic; {_hint(topic, known)}")
+            raise PreferenceError("topics", f"{_quoted(topic)} is not a topic; {_hint(topic, known)}")
     return chosen
 
 
@@ -110,7 +113,7 @@ def _rule(field: str, text: str) -> str:
         return text
     name = text[len(AUTHOR) :].strip()
     if not name:
-        raise PreferenceError(f"{field}: {text!r} names nobody; write {AUTHOR}NAME")
+        raise PreferenceError(field, f"{text!r} names nobody; write {AUTHOR}NAME")
     return AUTHOR + name
 
 
@@ -118,15 +121,22 @@ def _texts(field: str, values: Iterable[str]) -> tuple[str, ...]:
     texts = _split(values)
     for text in texts:
         if len(text) > TEXT_MAX:
-            raise PreferenceError(
-                f"{field}: {text[:40]!r}… has {len(text)} characters; at most {TEXT_MAX} are allowed"
-            )
-        # Neither engine stores NUL or a lone surrogate alike, and no paper is found by a control character.
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise PreferenceError(f"{field}: {text!r} holds a control character; only text is allowed")
+            reason = f"{_quoted(text)} has {len(text)} characters; at most {TEXT_MAX} are allowed"
+            raise PreferenceError(field, reason)
+        if any(map(_is_no_text, text)):
+            raise PreferenceError(field, f"{text!r} holds a control character; only text is allowed")
     if len(texts) > TEXTS_MAX:
-        raise PreferenceError(f"{field}: {len(texts)} values; at most {TEXTS_MAX} are allowed")
+        raise PreferenceError(field, f"{len(texts)} values; at most {TEXTS_MAX} are allowed")
     return texts
+
+
+def _is_no_text(character: str) -> bool:
+    """Neither engine stores NUL or a lone surrogate alike, and no paper is found by a control character.
+
+    Those that turn the direction of writing would make a page show another rule than is stored; U+FFFD
+    stands where a sender's bytes could not be read.
+    """
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _TURNING or character == "\ufffd"
 
 
 def _split(values: Iterable[str]) -> tuple[str, ...]:
@@ -144,14 +154,14 @@ def _number(field: str, value: int | str, low: int, high: int) -> int:
     digits = str(value).strip()
     # Two digits hold every number that is allowed; int() alone takes `1_0` and foreign digits too.
     if not re.fullmatch(r"[0-9]{1,2}", digits) or not low <= int(digits) <= high:
-        raise PreferenceError(f"{field}: {digits[:40]!r} is not a whole number from {low} to {high}")
+        raise PreferenceError(field, f"{_quoted(digits)} is not a whole number from {low} to {high}")
     return int(digits)
 
 
 def _one_of(field: str, value: str, allowed: Collection[str]) -> str:
     name = value.strip().casefold()
     if name not in allowed:
-        raise PreferenceError(f"{field}: {value!r} is not one of {', '.join(allowed)}")
+        raise PreferenceError(field, f"{_quoted(value)} is not one of {', '.join(allowed)}")
     return name
 
 
@@ -160,8 +170,13 @@ def _zone(value: str) -> str:
     if name not in zones():
         near = _near(name, zones())
         hint = f"did you mean {near}?" if near else "give an IANA name such as Europe/Berlin"
-        raise PreferenceError(f"zone: {value!r} is not a time zone; {hint}")
+        raise PreferenceError("zone", f"{_quoted(value)} is not a time zone; {hint}")
     return name
+
+
+def _quoted(value: str) -> str:
+    """A value as an error shows it: a form may send one of any length."""
+    return f"{value[:_SHOWN]!r}…" if len(value) > _SHOWN else repr(value)
 
 
 def _hint(value: str, allowed: Collection[str]) -> str:

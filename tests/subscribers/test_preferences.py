@@ -89,6 +89,10 @@ def test_interests_may_speak_of_authors() -> None:
         ({"include": [f"n{n}" for n in range(21)]}, ["include", "21 values", "at most 20"]),
         ({"interests": ["a\0b"]}, ["interests", "'a\\x00b'", "control character"]),
         ({"exclude": ["a\ud800b"]}, ["exclude", "'a\\ud800b'", "control character"]),
+        ({"include": ["a\u202eb"]}, ["include", "'a\\u202eb'", "control character"]),
+        ({"include": ["a\u2066b"]}, ["include", "control character"]),
+        ({"include": ["a\ufffdb"]}, ["include", "control character"]),
+        ({"topics": ["x" * 60_000]}, ["topics", "'" + "x" * 40 + "'…"]),
         ({"exclude": ["author: "]}, ["exclude", "'author:'", "author:NAME"]),
         ({"cap": 0}, ["cap", "'0'", "from 1 to 50"]),
         ({"cap": 51}, ["'51'", "from 1 to 50"]),
@@ -100,7 +104,7 @@ def test_interests_may_speak_of_authors() -> None:
         ({"cap": "7.0"}, ["'7.0'"]),
         ({"cap": "9" * 5000}, ["'" + "9" * 40 + "'"]),
     ],
-    ids=range(17),
+    ids=range(21),
 )
 def test_profile_refused(given: dict[str, object], words: list[str]) -> None:
     """The error names the field, the value and what is allowed."""
@@ -108,6 +112,9 @@ def test_profile_refused(given: dict[str, object], words: list[str]) -> None:
         profile(known_topics=TOPICS, **given)  # type: ignore[arg-type]  # the field's name is data
     for word in words:
         assert word in str(caught.value)
+    assert [caught.value.field] == list(given)
+    assert str(caught.value) == f"{caught.value.field}: {caught.value.reason}"
+    assert len(caught.value.reason) < 400, "what is wrong is not repeated at any length"
 
 
 @pytest.mark.parametrize(
@@ -123,6 +130,7 @@ def test_profile_refused(given: dict[str, object], words: list[str]) -> None:
         ({"zone": "localtime"}, ["'localtime'"]),
         ({"zone": "../etc/passwd"}, ["'../etc/passwd'"]),
         ({"zone": ""}, ["''"]),
+        ({"zone": "\0\u202e" * 5000}, ["zone", "'\\x00\\u202e"]),
     ],
 )
 def test_schedule_refused(given: dict[str, object], words: list[str]) -> None:
@@ -131,6 +139,8 @@ def test_schedule_refused(given: dict[str, object], words: list[str]) -> None:
         schedule(**given)  # type: ignore[arg-type]  # the field's name is data
     for word in words:
         assert word in str(caught.value)
+    assert [caught.value.field] == list(given)
+    assert len(caught.value.reason) < 400
 
 
 @pytest.mark.parametrize(
