@@ -12,7 +12,7 @@ from markupsafe import escape
 from digest.compose.fragments import PaperPiece, ReasonsPiece, Shelf, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
-from digest.compose.links import MailLinks
+from digest.compose.links import CONFIRM_AGE, MailLinks
 from digest.compose.message import Message
 from digest.compose.mime import Envelopes, subject_header
 from digest.compose.preview import html_part
@@ -52,7 +52,6 @@ class Composer:
     Args:
         abstract_chars: The longest abstract shown, 80 to 10,000; the benchmark asks for whole ones.
         html_budget_bytes: The largest HTML part; fewer papers are shown to keep it, but one always.
-        confirm_days: How long a confirm link works, as its mail says.
 
     Raises:
         SettingsError: The base URL of the links cannot stand in a header, or a value is out of range.
@@ -66,7 +65,6 @@ class Composer:
         *,
         abstract_chars: int = 360,
         html_budget_bytes: int = HTML_BUDGET_BYTES,
-        confirm_days: int = 3,
     ) -> None:
         if len(links.base_url) > 200 or web_url(links.base_url) != links.base_url:
             raise SettingsError(f"base URL {links.base_url!r}: not a plain http or https URL")
@@ -81,7 +79,6 @@ class Composer:
         self._envelopes = Envelopes(sender, links)
         self._abstract_chars = abstract_chars
         self._html_budget_bytes = html_budget_bytes
-        self._confirm_days = confirm_days
         self._papers: Shelf[tuple[int, int, int], PaperPiece] = Shelf(2048)
         self._reasons: Shelf[tuple[Reason, ...], ReasonsPiece] = Shelf(8192)
         self._frames: Shelf[tuple[dt.date, dt.date, int, int], Frames] = Shelf(512)
@@ -128,7 +125,7 @@ class Composer:
     def confirm(self, delivery: Delivery) -> Message:
         """The mail that asks whether the owner of the address wants to subscribe."""
         url = self._links.confirm(delivery.subscriber_id, delivery.epoch, delivery.planned_at)
-        return self._plain(delivery, {"confirm_url": url, "days": self._confirm_days})
+        return self._plain(delivery, {"confirm_url": url, "days": CONFIRM_AGE.days})
 
     def goodbye(self, delivery: Delivery) -> Message:
         """The mail that says that no other will come."""

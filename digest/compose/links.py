@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from itsdangerous import BadSignature, Signer
@@ -19,11 +20,28 @@ from itsdangerous.signer import HMACAlgorithm
 
 from digest.errors import ExpiredTokenError, TokenError
 
+#: How long a request to subscribe can be confirmed.
+CONFIRM_AGE = dt.timedelta(days=3)
+#: How long the links to take one's data away, or to have it erased, can be opened.
+DATA_AGE = dt.timedelta(hours=24)
+
 #: 18 bytes are 24 characters of base64 without a bit to spare: no two spellings verify alike.
 _SIGNATURE_BYTES = 18
 _TOKEN = re.compile(r"[0-9.]{1,60}\.[A-Za-z0-9_-]{24}")
 #: Mail servers may fold the case of a local part, so a return path is signed in hexadecimal.
 _RETURN_PATH = re.compile(r"bounce\+([0-9]{1,18})-([0-9a-f]{16})@.+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneUse:
+    """What a link says that opens once. That it was not opened before is for the caller to see.
+
+    The three values name the link: who has asked twice in a second has asked once.
+    """
+
+    subscriber_id: int
+    epoch: int  #: of the subscriber when it was asked for
+    asked_s: int  #: when, in seconds since 1970
 
 
 class MailLinks(Protocol):
@@ -35,6 +53,8 @@ class MailLinks(Protocol):
     def leave_token(self, subscriber_id: int) -> str: ...
     def preferences(self, subscriber_id: int, epoch: int) -> str: ...
     def confirm(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str: ...
+    def export(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str: ...
+    def erase(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str: ...
     def edition(self, date: dt.date) -> str: ...
     def return_path(self, delivery_id: int, domain: str) -> str: ...
 
@@ -55,6 +75,8 @@ class Links:
         self._leave = _signer(keys, "leave")
         self._preferences = _signer(keys, "preferences")
         self._confirm = _signer(keys, "confirm")
+        self._export = _signer(keys, "export")
+        self._erase = _signer(keys, "erase")
         self._return_paths = [_purpose_key(key, "return-path") for key in keys]
 
     def leave(self, subscriber_id: int) -> str:
@@ -72,6 +94,14 @@ class Links:
     def confirm(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
         """The link that turns a request of the moment `at` into a subscription."""
         return f"{self.base_url}/c/{_sign(self._confirm, subscriber_id, epoch, int(at.timestamp()))}"
+
+    def export(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
+        """The link to all that is stored of a subscriber, asked for at the moment `at`."""
+        return f"{self.base_url}/x/{_sign(self._export, subscriber_id, epoch, int(at.timestamp()))}"
+
+    def erase(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
+        """The link that has a subscriber forgotten, asked for at the moment `at`."""
+        return f"{self.base_url}/e/{_sign(self._erase, subscriber_id, epoch, int(at.timestamp()))}"
 
     def edition(self, date: dt.date) -> str:
         """The public page of an edition: the same for everyone, so there is nothing to sign."""
@@ -99,17 +129,35 @@ class Links:
         subscriber_id, epoch = _read(self._preferences, token, count=2)
         return subscriber_id, epoch
 
-    def read_confirm(self, token: str, now: dt.datetime, max_age: dt.timedelta) -> tuple[int, int]:
+    def read_confirm(
+        self, token: str, now: dt.datetime, max_age: dt.timedelta = CONFIRM_AGE
+    ) -> tuple[int, int]:
         """Subscriber and epoch of a request to subscribe.
 
         Raises:
             ExpiredTokenError: The token is ours, and older than `max_age`.
             TokenError: The token does not verify, for whatever other reason.
         """
-        subscriber_id, epoch, asked_s = _read(self._confirm, token, count=3)
-        if now.timestamp() - asked_s > max_age.total_seconds():
-            raise ExpiredTokenError(subscriber_id)
-        return subscriber_id, epoch
+        asked = _read_aged(self._confirm, token, now, max_age)
+        return asked.subscriber_id, asked.epoch
+
+    def read_export(self, token: str, now: dt.datetime, max_age: dt.timedelta = DATA_AGE) -> OneUse:
+        """Who takes their data away, and which link of theirs it is.
+
+        Raises:
+            ExpiredTokenError: The token is ours, and older than `max_age`.
+            TokenError: The token does not verify, for whatever other reason.
+        """
+        return _read_aged(self._export, token, now, max_age)
+
+    def read_erase(self, token: str, now: dt.datetime, max_age: dt.timedelta = DATA_AGE) -> OneUse:
+        """Who has their data erased, and which link of theirs it is.
+
+        Raises:
+            ExpiredTokenError: The token is ours, and older than `max_age`.
+            TokenError: The token does not verify, for whatever other reason.
+        """
+        return _read_aged(self._erase, token, now, max_age)
 
     def read_return_path(self, address: str) -> int:
         """The delivery that a bounce to this address is about.
@@ -143,6 +191,12 @@ class DeadLinks:
 
     def confirm(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
         return f"{self.base_url}/c/dry-run"
+
+    def export(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
+        return f"{self.base_url}/x/dry-run"
+
+    def erase(self, subscriber_id: int, epoch: int, at: dt.datetime) -> str:
+        return f"{self.base_url}/e/dry-run"
 
     def edition(self, date: dt.date) -> str:
         return f"{self.base_url}/editions/{date.isoformat()}"
@@ -184,6 +238,13 @@ def _read(signer: Signer, token: str, *, count: int) -> list[int]:
         raise _refused() from error
     assert len(values) == count  # one purpose, one form: nothing else was ever signed
     return [int(value) for value in values]
+
+
+def _read_aged(signer: Signer, token: str, now: dt.datetime, max_age: dt.timedelta) -> OneUse:
+    subscriber_id, epoch, asked_s = _read(signer, token, count=3)
+    if now.timestamp() - asked_s > max_age.total_seconds():
+        raise ExpiredTokenError(subscriber_id)
+    return OneUse(subscriber_id=subscriber_id, epoch=epoch, asked_s=asked_s)
 
 
 def _short_mac(key: bytes, delivery_id: int) -> str:

@@ -90,11 +90,11 @@ def test_wire_of_others(kind: Kind) -> None:
 def test_confirm() -> None:
     """The confirm mail has the link of the moment it was planned, and says how long it works."""
     url = LINKS.confirm(4711, 3, FIVE.planned_at)
-    wire = assert_wire(composer(confirm_days=1).confirm(delivery(kind=Kind.CONFIRM)).data, bulk=False)
+    wire = assert_wire(composer().confirm(delivery(kind=Kind.CONFIRM)).data, bulk=False)
     assert url in wire.links
     assert url in wire.text.splitlines()
     for part in read(wire).values():
-        assert "The link works for 1 day." in part
+        assert "The link works for 3 days." in part
 
 
 def test_parts_alike() -> None:
