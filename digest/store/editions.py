@@ -57,6 +57,14 @@ def every(conn: Connection, *, since: dt.date = dt.date.min) -> list[Edition]:
     return [Edition(**row._mapping) for row in conn.execute(query)]
 
 
+def page(conn: Connection, *, before: dt.date | None = None, limit: int) -> list[Edition]:
+    """The newest editions, dated before that of the page above; newest first."""
+    query = _editions().order_by(editions.c.date.desc()).limit(limit)
+    if before is not None:
+        query = query.where(editions.c.date < before)
+    return [Edition(**row._mapping) for row in conn.execute(query)]
+
+
 def _editions() -> sa.Select[Any]:
     held = sa.select(sa.func.count()).where(edition_papers.c.edition_id == editions.c.id).scalar_subquery()
     return sa.select(editions.c.id, editions.c.date, editions.c.published_at, held.label("papers"))

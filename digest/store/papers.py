@@ -116,15 +116,25 @@ def every(conn: Connection) -> Iterator[Paper]:
 
 def get(conn: Connection, paper_id: int) -> Paper | None:
     """A paper by its id, or by the id of one that was merged into it."""
-    merged = conn.scalar(sa.select(papers.c.merged_into).where(papers.c.id == paper_id))
-    row = conn.execute(_shown().where(papers.c.id == (merged or paper_id))).one_or_none()
+    wanted = sa.literal(paper_id, sa.BigInteger)
+    merged = conn.scalar(sa.select(papers.c.merged_into).where(papers.c.id == wanted))
+    row = conn.execute(_shown().where(papers.c.id == (merged or wanted))).one_or_none()
     return _paper(row) if row else None
 
 
-def search(conn: Connection, words: str) -> Iterator[Paper]:
-    """Shown papers whose title or abstract holds each of the words, by id."""
-    query = _shown().order_by(papers.c.id)
-    for word in words.split():
+def search(conn: Connection, words: str, *, after: int = 0, limit: int | None = None) -> Iterator[Paper]:
+    """Shown papers whose title or abstract holds each of the words, by id; without words, all of them.
+
+    Args:
+        conn: Open for reading.
+        words: Between blanks; case does not count.
+        after: The id that the page before ended with. A page by key costs the same however far down it is, and
+            papers that come in meanwhile shift no row from one page to the next, as they do under OFFSET.
+        limit: Papers at most.
+    """
+    # BigInteger: ids come from outside, and a larger one than the column holds is no paper, and no error.
+    query = _shown().where(papers.c.id > sa.literal(after, sa.BigInteger)).order_by(papers.c.id).limit(limit)
+    for word in dict.fromkeys(words.split()):
         query = query.where(
             sa.or_(
                 revisions.c.title.icontains(word, autoescape=True),

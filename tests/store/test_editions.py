@@ -130,6 +130,23 @@ def test_lists_of_editions(database: Database) -> None:
         assert editions.holding(conn, []) == {}
 
 
+def test_pages_of_editions(database: Database) -> None:
+    """Pages go from the newest date back, each from where the one above ended, also while an edition comes in."""
+    for back in (4, 2, 1, 0):
+        publish_edition(database, f"On Day {back}", day=TODAY - back * DAY)
+    with database.read() as conn:
+        first = editions.page(conn, limit=2)
+    publish_edition(database, "On Tomorrow", day=TODAY + DAY)
+    with database.read() as conn:
+        second = editions.page(conn, before=first[-1].date, limit=2)
+        assert [edition.date for edition in [*first, *second]] == [
+            TODAY - back * DAY for back in (0, 1, 2, 4)
+        ]
+        assert [edition.papers for edition in second] == [1, 1]
+        assert editions.page(conn, before=second[-1].date, limit=2) == []
+        assert editions.page(conn, before=dt.date.min, limit=2) == []
+
+
 def test_fetched(database: Database) -> None:
     """Fetched are the rows of the dumps that arrived after the edition before, up to the last one."""
     start = NOW - 3 * DAY

@@ -267,6 +267,36 @@ def test_search(database: Database) -> None:
         assert found("") == ["Kites at Night", "Bread", "Percent"]
 
 
+def test_pages_while_papers_come_in(database: Database) -> None:
+    """Pages by key together hold each paper once that was there from the start, whatever comes in meanwhile."""
+    with database.write() as conn:
+        list_records(conn, clean_records(*(f"On {n} Kites" for n in range(7)), KITE, BREAD), "1")
+        stood = [paper.id for paper in papers.search(conn, "kites")]
+    paged: list[int] = []
+    for turn in range(1, 99):
+        with database.read() as conn:
+            page = list(papers.search(conn, "KITES kites", after=max(paged, default=0), limit=3))
+        if not page:
+            break
+        assert len(page) <= 3
+        paged += [paper.id for paper in page]
+        if turn < 4:
+            with database.write() as conn:
+                list_records(conn, clean_records(f"Later Kites {turn}", f"Bread {turn}"), f"later {turn}")
+    assert len(stood) == 8
+    assert paged[: len(stood)] == stood
+    assert len(paged) == len(set(paged)) == 8 + 3
+
+
+def test_ids_from_outside(database: Database) -> None:
+    """An id that no column could hold is no paper, and no error."""
+    with database.write() as conn:
+        list_records(conn, clean_records(KITE))
+        for beyond in (2**31, 2**63 - 1):
+            assert papers.get(conn, beyond) is None
+            assert list(papers.search(conn, "", after=beyond)) == []
+
+
 def test_a_merged_paper_keeps_its_names(database: Database) -> None:
     """Papers that turn out to be one are found under each id they ever had, also through two merges."""
     with database.write() as conn:
