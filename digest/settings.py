@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from collections.abc import Iterable
 from email.utils import parseaddr
 from importlib.resources import files
@@ -27,6 +29,10 @@ from digest.subscribers.preferences import schedule
 
 PREFIX = "DIGEST_"
 Hour = Annotated[int, Field(ge=0, le=23)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+#: NAME, or NAME:PORT, as a browser writes it into Host; an IPv6 address stands in brackets.
+_HOST = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_LIMITS_URLS = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 
 
 class _Section(BaseModel):
@@ -92,6 +98,61 @@ class DeliverySettings(_Section):
     tick_s: float = Field(10.0, gt=0, description="seconds between two looks for deliveries that are due")
 
 
+class WebSettings(_Section):
+    host: str = Field("127.0.0.1", description="address that the pages are served on")
+    port: int = Field(8000, ge=0, le=65535, description="port that the pages are served on; 0: any free one")
+    hosts: tuple[str, ...] = Field(
+        (), description="more names it answers to, beside that of base_url; NAME, or NAME:PORT"
+    )
+    proxies: tuple[str, ...] = Field(
+        (), description="addresses or networks of your proxies: the only ones whose X-Forwarded-For counts"
+    )
+    limits_url: str = Field(
+        "memory://", description="where requests are counted; redis://… where several processes serve"
+    )
+    signups_per_hour: int = Field(30, ge=1, description="sign-ups taken from one client in an hour")
+    posts_per_minute: int = Field(120, ge=1, description="other forms taken from one client in a minute")
+    api_per_minute: int = Field(120, ge=1, description="calls of the API taken from one client in a minute")
+    signup_alarm: int = Field(
+        200, ge=1, description="sign-ups of all clients in an hour, above which an alarm is logged"
+    )
+    body_cap_bytes: int = Field(65536, ge=1024, description="largest form or document taken, in bytes")
+    pending_days: int = Field(7, ge=1, description="days after which an unconfirmed sign-up is forgotten")
+    keep_ip_days: int = Field(30, ge=1, description="days that the address of a request to subscribe is kept")
+    templates: Path | None = Field(None, description="your own templates/web; ours if not set")
+
+    @field_validator("hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not _HOST.fullmatch(name.lower()):
+                raise ValueError(f"{name!r} is not a name such as digest.example.org, or [::1]:8000")
+        return tuple(name.lower() for name in value)
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for network in value:
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"{error}; give an address, or a network such as 10.0.0.0/8") from error
+        return value
+
+    @field_validator("limits_url")
+    @classmethod
+    def _limits(cls, value: str) -> str:
+        # The URL is not repeated: a password may stand in it.
+        if not value.startswith(_LIMITS_URLS):
+            raise ValueError(f"has to start with {', '.join(_LIMITS_URLS[:-1])} or {_LIMITS_URLS[-1]}")
+        return value
+
+    @property
+    def trusted(self) -> tuple[Network, ...]:
+        """The networks of `proxies`."""
+        return tuple(ipaddress.ip_network(network) for network in self.proxies)
+
+
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level shown")
     json_lines: bool = Field(False, description="one JSON object a line instead of text")
@@ -118,6 +179,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     relay: RelaySettings = RelaySettings()
     delivery: DeliverySettings = DeliverySettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("zone")
@@ -133,7 +195,11 @@ class Settings(BaseSettings):
     def _base(cls, value: str) -> str:
         if value and not value.startswith(("https://", "http://")):
             raise ValueError("has to start with https:// (or http:// on a closed network)")
-        return value.rstrip("/")
+        value = value.rstrip("/")
+        # The pages are served at the root of a host: a path, or a user's name, would lead all links astray.
+        if value and not _HOST.fullmatch(value.partition("://")[2].lower()):
+            raise ValueError("has to be a scheme, a host and at most a port; names beyond ASCII in punycode")
+        return value
 
     @field_validator("sender")
     @classmethod

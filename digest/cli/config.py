@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json as json_library
+import re
 from typing import Any
 
 import typer
@@ -10,6 +12,9 @@ from rich.console import Console
 from digest.cli.app import Json, session
 from digest.cli.output import emit, plain
 from digest.store.database import parse_url
+
+#: Whatever stands between the user's name and the last @ of a URL.
+_PASSWORD = re.compile(r"(://[^:/]*:).*@")
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +26,7 @@ def run(context: typer.Context, json: Json = False) -> None:
     settings = session(context).settings()
     document = settings.model_dump(mode="json")
     document["database"]["url"] = parse_url(settings.database_url).render_as_string(hide_password=True)
+    document["web"]["limits_url"] = _PASSWORD.sub(r"\1***@", settings.web.limits_url)
     document["dumps"]["folder"] = str(settings.dump_folder)
     emit(json, document, lambda console: _print(console, document))
 
@@ -39,4 +45,7 @@ def _toml(value: Any) -> str:
         return '""  # not set'
     if isinstance(value, bool):
         return str(value).lower()
+    # A list of strings is written alike in TOML and JSON.
+    if isinstance(value, list):
+        return json_library.dumps(value)
     return f'"{value}"' if isinstance(value, str) else str(value)
