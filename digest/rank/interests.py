@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from math import log
 
@@ -63,6 +64,12 @@ class InterestIndex:
                 for word in section.words:
                     self._by_stem[word.stem].setdefault(column, (word.written, weight))
                     self._as_written[word.written].setdefault(column, (word.written, weight))
+
+    def fork(self) -> InterestIndex:
+        """The same papers; the words that are looked up in it are its own."""
+        forked = copy(self)
+        forked._holders = dict(self._holders)
+        return forked
 
     def match(self, interest: str) -> Mapping[int, InterestMatch]:
         """Return the papers that an interest meets.

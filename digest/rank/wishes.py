@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from itertools import chain
 from typing import NamedTuple
 
@@ -54,6 +55,14 @@ class Wishes:
         self._strengths: list[NDArray[np.float64]] = []
         self._numbers: dict[tuple[str, str], int] = {}
         self._add_topics(papers, taxonomy)
+
+    def fork(self) -> Wishes:
+        """The same wishes; those that are added to it are its own."""
+        forked = copy(self)
+        forked._interests = self._interests.fork()
+        forked._met, forked._columns = list(self._met), list(self._columns)
+        forked._strengths, forked._numbers = list(self._strengths), dict(self._numbers)
+        return forked
 
     def of(self, profiles: Sequence[Profile]) -> list[Wants]:
         """Return what each reader wants.

@@ -344,6 +344,21 @@ def test_a_ranker_may_be_asked_again() -> None:
         assert asked.place(profile) == place(PAPERS, profile, TAXONOMY)
 
 
+def test_a_fork_says_the_same_and_keeps_what_it_learns_to_itself() -> None:
+    """A fork gives the selections of its origin, which learns nothing of the wishes that the fork is asked."""
+    papers = [paper(1, "A robot in a map"), paper(2, "Speech by Ada"), paper(3, "Bread")]
+    profiles = [
+        Profile(topics=("robots",)),
+        Profile(interests=("bread",), include=("ada",), exclude=("map",)),
+    ]
+    origin = Ranker(papers, TAXONOMY)
+    nothing: list[tuple[int, ...]] = [(), ()]
+    first = origin.fork().select(profiles, mailed=nothing)
+    assert first == Ranker(papers, TAXONOMY).select(profiles, mailed=nothing)
+    assert first == origin.fork().select(profiles, mailed=nothing) == origin.select(profiles, mailed=nothing)
+    assert origin.fork().place(profiles[1]) == origin.place(profiles[1])
+
+
 def test_each_wish_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interest or a rule is matched once, however many readers have it; equal picks are one value."""
     asked: list[str] = []
