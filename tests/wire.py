@@ -50,7 +50,7 @@ def assert_wire(data: bytes, *, bulk: bool = True) -> Wire:
 
     Args:
         data: The whole message, without dot-stuffing and without the final dot.
-        bulk: Whether it is a digest, which has the list headers; confirm and goodbye have none.
+        bulk: Whether it is a digest, which has the list headers; mails that answer a step have none.
     """
     _assert_lines(data)
     head, _, _ = data.partition(b"\r\n\r\n")

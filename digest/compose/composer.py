@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import escape
 
 from digest.compose.fragments import PaperPiece, ReasonsPiece, Shelf, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
-from digest.compose.links import CONFIRM_AGE, MailLinks
+from digest.compose.letters import LETTERS
+from digest.compose.links import MailLinks
 from digest.compose.message import Message
 from digest.compose.mime import Envelopes, subject_header
 from digest.compose.preview import html_part
@@ -88,11 +88,7 @@ class Composer:
 
     def message(self, delivery: Delivery, papers: Papers) -> Message:
         """The mail of a delivery of any kind; `papers` may be empty where it is not a digest."""
-        if delivery.kind is Kind.DIGEST:
-            return self.digest(delivery, papers)
-        if delivery.kind is Kind.CONFIRM:
-            return self.confirm(delivery)
-        return self.goodbye(delivery)
+        return self.digest(delivery, papers) if delivery.kind is Kind.DIGEST else self._letter(delivery)
 
     def digest(self, delivery: Delivery, papers: Papers) -> Message:
         """One reader's digest.
@@ -121,15 +117,6 @@ class Composer:
         subject = self._subject(len(shown), shown[0][0].short_title)
         more_headers = self._envelopes.bulk_headers(leave)
         return self._envelopes.message(delivery, subject=subject, text=text, html=html, more=more_headers)
-
-    def confirm(self, delivery: Delivery) -> Message:
-        """The mail that asks whether the owner of the address wants to subscribe."""
-        url = self._links.confirm(delivery.subscriber_id, delivery.epoch, delivery.planned_at)
-        return self._plain(delivery, {"confirm_url": url, "days": CONFIRM_AGE.days})
-
-    def goodbye(self, delivery: Delivery) -> Message:
-        """The mail that says that no other will come."""
-        return self._plain(delivery, {})
 
     def summary(self, delivery: Delivery, papers: Papers) -> Summary:
         """What a digest comes to; it is composed anew, so not for the way of every mail."""
@@ -211,10 +198,15 @@ class Composer:
 
         return self._frames.get((day, edition, count, more), make)
 
-    def _plain(self, delivery: Delivery, values: Mapping[str, Any]) -> Message:
-        """A mail of one reader, rendered whole: there are few of them."""
+    def _letter(self, delivery: Delivery) -> Message:
+        """A mail of one reader, rendered whole: there are few of them.
+
+        No list headers: it is no list that one could leave, and RFC 8058 is for those. A mailbox would offer to
+        unsubscribe beside a mail that anybody can have sent by entering an address, and one press would end a digest.
+        """
         mail = self._mails[delivery.kind]
-        given = {**self._site, "address": delivery.recipient, **values}
+        own = LETTERS[delivery.kind](self._links, delivery)
+        given = {**self._site, "address": delivery.recipient, **own}
         return self._envelopes.message(
             delivery,
             subject=subject_header(render(mail.subject, given)),

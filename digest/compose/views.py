@@ -91,6 +91,12 @@ def plain_date(day: dt.date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
+def plain_moment(at: dt.datetime) -> str:
+    """As in `20 November 2026, 07:00 UTC`."""
+    utc = at.astimezone(dt.UTC)
+    return f"{plain_date(utc.date())}, {utc.hour:02}:{utc.minute:02} UTC"
+
+
 def _authors(names: tuple[str, ...]) -> str:
     shown = [shown for name in names[:_AUTHORS_SHOWN] if (shown := line(name, _NAME_LIMIT))]
     more = len(names) - _AUTHORS_SHOWN
@@ -131,6 +137,20 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
             }
         ],
     },
-    "confirm": {**_SITE, "confirm_url": "https://digest.example.org/c/token", "days": 3},
+    "confirm": {
+        **_SITE,
+        "confirm_url": "https://digest.example.org/c/token",
+        "days": 3,
+        "until": "23 November 2026, 07:00 UTC",
+    },
     "goodbye": _SITE,
+    "login": {**_SITE, "preferences_url": "https://digest.example.org/p/token"},
+    "data": {
+        **_SITE,
+        "export_url": "https://digest.example.org/x/token",
+        "erase_url": "https://digest.example.org/e/token",
+        "hours": 24,
+        "until": "21 November 2026, 07:00 UTC",
+    },
+    "moved": {**_SITE, "leave_url": "https://digest.example.org/u/token"},
 }

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from digest.compose.composer import Composer
-from digest.compose.links import DeadLinks, Links
+from digest.compose.links import CONFIRM_AGE, DATA_AGE, DeadLinks, Links
 from digest.compose.preview import html_part, text_part
 from digest.compose.templates import Templates
 from digest.deliver.delivery import Kind
-from digest.errors import AddressError, DigestError, SettingsError
+from digest.errors import AddressError, DigestError, ExpiredTokenError, SettingsError
 from tests.compose.samples import (
     DAY,
     FIVE,
@@ -38,7 +39,11 @@ MAILS = {
     "digest": FIVE,
     "confirm": delivery(kind=Kind.CONFIRM, epoch=0),
     "goodbye": delivery(kind=Kind.GOODBYE),
+    "login": delivery(kind=Kind.LOGIN),
+    "data": delivery(kind=Kind.DATA),
+    "moved": delivery(kind=Kind.MOVED),
 }
+LETTERS = [kind for kind in Kind if kind is not Kind.DIGEST]
 
 
 def read(wire: Wire) -> dict[str, str]:
@@ -76,25 +81,88 @@ def test_wire() -> None:
     assert message.sender == LINKS.return_path(FIVE.id, "example.org")
 
 
-@pytest.mark.parametrize("kind", [Kind.CONFIRM, Kind.GOODBYE])
-def test_wire_of_others(kind: Kind) -> None:
-    """Confirm and goodbye are no list mail, and keep the other rules."""
+@pytest.mark.parametrize("kind", LETTERS)
+def test_wire_of_letters(kind: Kind) -> None:
+    """Mails that answer a step are no list mail, and keep the other rules."""
     message = composer().message(delivery(kind=kind), {})
     wire = assert_wire(message.data, bulk=False)
     for part in read(wire).values():
-        assert "You get this mail because grace.reader@example.org" in part
+        assert re.search(r"You get this mail because (the data of )?grace.reader@example.org was ", part)
         assert "1 Example Street, 12345 Sampletown" in part
     assert message.sender == LINKS.return_path(99, "example.org")
+    assert wire.headers["to"] == "grace.reader@example.org"
+
+
+def letter(kind: Kind, *links: str) -> dict[str, str]:
+    """The two parts of a letter that holds these links in both, each on a line of its own, and no other tokens."""
+    wire = assert_wire(composer().message(delivery(kind=kind), {}).data, bulk=False)
+    signed = tuple(url for url in wire.links if url != LINKS.base_url)
+    assert signed == links
+    assert tuple(line for line in wire.text.splitlines() if line.startswith("https://")) == (
+        *links,
+        *([LINKS.base_url] if kind is Kind.GOODBYE else []),
+    )
+    assert max(len(line) for line in wire.text.splitlines() if "://" not in line) <= 72
+    assert "\r\n\r\n\r\n\r\n" not in wire.text
+    return read(wire)
 
 
 def test_confirm() -> None:
-    """The confirm mail has the link of the moment it was planned, and says how long it works."""
-    url = LINKS.confirm(4711, 3, FIVE.planned_at)
-    wire = assert_wire(composer().confirm(delivery(kind=Kind.CONFIRM)).data, bulk=False)
-    assert url in wire.links
-    assert url in wire.text.splitlines()
-    for part in read(wire).values():
-        assert "The link works for 3 days." in part
+    """The confirm mail has the link of the moment it was planned, and says how long it works.
+
+    It fits a first subscription as well as a change of address.
+    """
+    for part in letter(Kind.CONFIRM, LINKS.confirm(4711, 3, FIVE.planned_at)).values():
+        assert "asked for mail about new papers to grace.reader@example.org" in part
+        assert "The link works for 3 days, until 23 November 2026, 07:00 UTC." in part
+        assert "If it was not you, do nothing" in part
+
+
+def test_goodbye() -> None:
+    """The goodbye has nothing to press but the way back."""
+    for part in letter(Kind.GOODBYE).values():
+        assert "this is the last mail" in part
+
+
+def test_login() -> None:
+    """Who subscribed once more is told that nothing was changed, and gets the link to their choices."""
+    for part in letter(Kind.LOGIN, LINKS.preferences(4711, 3)).values():
+        assert "asked to subscribe grace.reader@example.org once more" in part
+        assert "It is subscribed already, and nothing was changed." in part
+        assert "If it was not you who asked, do nothing." in part
+
+
+def test_data() -> None:
+    """The data mail has a link to export and one to erase, of the moment it was planned, and says how long."""
+    asked = (4711, 3, FIVE.planned_at)
+    for part in letter(Kind.DATA, LINKS.export(*asked), LINKS.erase(*asked)).values():
+        assert "Each link works once, within 24 hours: until 21 November 2026, 07:00 UTC." in part
+        assert "If it was not you who asked, do nothing" in part
+
+
+@pytest.mark.parametrize(("kind", "age"), [(Kind.CONFIRM, CONFIRM_AGE), (Kind.DATA, DATA_AGE)])
+def test_time_told(kind: Kind, age: dt.timedelta) -> None:
+    """The moment that stands in a mail, in UTC whatever the zone, is one at which its links still open."""
+    planned_at = dt.datetime(2026, 12, 31, 0, 30, 59, tzinfo=dt.timezone(dt.timedelta(hours=5, minutes=45)))
+    wire = assert_wire(composer().message(delivery(kind=kind, planned_at=planned_at), {}).data, bulk=False)
+    told = re.findall(r"until (\d+ \w+ \d+, \d\d:\d\d) UTC", " ".join(wire.text.split()))
+    assert len(told) == 1
+    until = dt.datetime.strptime(told[0], "%d %B %Y, %H:%M").replace(tzinfo=dt.UTC)
+    assert dt.timedelta(0) <= planned_at + age - until < dt.timedelta(minutes=1)
+    token = wire.links[0].rpartition("/")[2]
+    reads = LINKS.read_confirm if kind is Kind.CONFIRM else LINKS.read_export
+    assert reads(token, until)
+    with pytest.raises(ExpiredTokenError):
+        reads(token, until + dt.timedelta(minutes=1))
+
+
+def test_moved() -> None:
+    """The old address learns that the digest goes elsewhere, not where, and can stop it."""
+    for part in letter(Kind.MOVED, LINKS.leave(4711)).values():
+        assert "goes to another address from now on" in part
+        assert "No more of it comes to grace.reader@example.org." in part
+        assert "tell us by answering this mail" in part
+        assert set(re.findall(r"[\w.]+@[\w.]+\w", part)) == {"grace.reader@example.org"}
 
 
 def test_parts_alike() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from digest.compose.templates import BLOCKS, Templates, render, render_block
 from digest.compose.views import SAMPLES
+from digest.deliver.delivery import Kind
 from digest.errors import TemplateError
 from tests.compose.samples import TEMPLATES
 
@@ -28,7 +29,7 @@ def append(file: Path, text: str) -> int:
 def test_load() -> None:
     """The project's own templates load, each mail in three files."""
     templates = Templates.load(TEMPLATES)
-    assert set(templates.mails) == {"digest", "confirm", "goodbye"}
+    assert set(templates.mails) == set(Kind)
     assert len(templates.version) == 12
     assert templates.version == Templates.load(TEMPLATES).version
 
@@ -139,7 +140,7 @@ def test_escaping() -> None:
     assert "<A & B>" in render(mail.text, given)
 
 
-@pytest.mark.parametrize("name", ["digest", "confirm", "goodbye"])
+@pytest.mark.parametrize("name", Kind)
 def test_nothing_remote(name: str) -> None:
     """No template loads, runs or tracks anything."""
     page = render(Templates.load(TEMPLATES).mails[name].html, SAMPLES[name])
@@ -153,7 +154,7 @@ def test_nothing_remote(name: str) -> None:
     assert page.count("<h1") == 1
 
 
-@pytest.mark.parametrize("name", ["digest", "confirm", "goodbye"])
+@pytest.mark.parametrize("name", Kind)
 def test_without_postal_address(name: str) -> None:
     """An operator without a postal address gets no empty place for it."""
     mail = Templates.load(TEMPLATES).mails[name]

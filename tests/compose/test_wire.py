@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from digest.deliver.delivery import Kind
 from tests.compose.samples import FIVE, PAPERS, by_key, composer, delivery
 from tests.wire import assert_wire
 
@@ -49,4 +50,4 @@ def test_kinds() -> None:
     with pytest.raises(AssertionError):
         assert_wire(GOOD, bulk=False)
     with pytest.raises(AssertionError, match="missing"):
-        assert_wire(composer().goodbye(delivery(kind=FIVE.kind.__class__("goodbye"))).data)
+        assert_wire(composer().message(delivery(kind=Kind.GOODBYE), {}).data)

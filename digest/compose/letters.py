@@ -1,0 +1,61 @@
+"""What the mails that are not digests say: each answers one thing that somebody did, to one reader."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from digest.compose.links import CONFIRM_AGE, DATA_AGE, MailLinks
+from digest.compose.views import plain_moment
+from digest.deliver.delivery import Delivery, Kind
+
+_HOUR = dt.timedelta(hours=1)
+
+Letter = Callable[
+    [MailLinks, Delivery], dict[str, Any]
+]  #: gives what its template asks for beyond every mail's
+
+
+def _confirm(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
+    """Asks whether the owner of the address wants the digest, there for the first time or from now on."""
+    return {
+        "confirm_url": links.confirm(delivery.subscriber_id, delivery.epoch, delivery.planned_at),
+        "days": CONFIRM_AGE.days,
+        "until": plain_moment(delivery.planned_at + CONFIRM_AGE),
+    }
+
+
+def _goodbye(_links: MailLinks, _delivery: Delivery) -> dict[str, Any]:
+    """Says that no other will come."""
+    return {}
+
+
+def _login(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
+    """Brings who subscribed once more to what they chose."""
+    return {"preferences_url": links.preferences(delivery.subscriber_id, delivery.epoch)}
+
+
+def _data(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
+    """Brings the links that take a reader's data away, or have it erased."""
+    of = (delivery.subscriber_id, delivery.epoch, delivery.planned_at)
+    return {
+        "export_url": links.export(*of),
+        "erase_url": links.erase(*of),
+        "hours": DATA_AGE // _HOUR,
+        "until": plain_moment(delivery.planned_at + DATA_AGE),
+    }
+
+
+def _moved(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
+    """Tells the old address. Not the new one: whoever reads here now need not learn it."""
+    return {"leave_url": links.leave(delivery.subscriber_id)}
+
+
+LETTERS: Mapping[Kind, Letter] = {
+    Kind.CONFIRM: _confirm,
+    Kind.GOODBYE: _goodbye,
+    Kind.LOGIN: _login,
+    Kind.DATA: _data,
+    Kind.MOVED: _moved,
+}
