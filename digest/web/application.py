@@ -1,0 +1,74 @@
+"""The pages and the API put together."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI, Response
+from starlette.requests import Request
+from starlette.routing import Match
+
+from digest.store import health
+from digest.web import problems
+from digest.web.problems import Problem
+from digest.web.site import Site
+from digest.wiring import App
+
+#: Modules of routes, each with `router(site)`; the API alone stands in the OpenAPI document.
+_PAGES = ("home", "confirm", "preferences", "leave", "data", "editions", "api_page")
+_API = ("api",)
+
+
+def create(app: App) -> FastAPI:
+    """The application, with templates, taxonomy and keys loaded."""
+    _ = app.rankers
+    site = Site.of(app)
+    web = FastAPI(
+        title=app.settings.mail.name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    routers = [_edge(site)]
+    routers.extend(
+        importlib.import_module(f"digest.web.{name}").router(site)
+        for name in (*_PAGES, *_API)
+        if importlib.util.find_spec(f"digest.web.{name}")
+    )
+    for router in routers:
+        web.include_router(router)
+    problems.install(web, site.pages, lambda request: _methods(routers, request))
+    return web
+
+
+def _edge(site: Site) -> APIRouter:
+    """What machines ask for."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    def healthz() -> Response:
+        with site.app.database.read() as conn:
+            health.answer(conn)
+        return Response("ok\n", media_type="text/plain")
+
+    @router.get("/robots.txt")
+    def robots() -> Response:
+        return Response("User-agent: *\nDisallow: /api/\n", media_type="text/plain")
+
+    @router.get("/static/{name}")
+    def static(name: str, request: Request, v: str | None = None) -> Response:
+        found = site.pages.static(name, version=v, known=request.headers.get("if-none-match"))
+        if found is None:
+            raise Problem(404)
+        return found
+
+    return router
+
+
+def _methods(routers: Sequence[APIRouter], request: Request) -> list[str]:
+    found = {
+        method
+        for router in routers
+        for route in router.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return sorted(found | {"HEAD"} if "GET" in found else found)
