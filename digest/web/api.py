@@ -108,7 +108,7 @@ def _add_editions(routes: APIRouter, site: Site) -> None:
         summary="Show an edition",
     )
     def show_edition(
-        date: Annotated[models.Day, Path(description="day of publication")],
+        date: Annotated[models.Day, Path(description="day of publication", examples=["2026-11-20"])],
     ) -> models.EditionContents:
         """One edition, with its papers as they were frozen on its day."""
         with site.app.database.read() as conn:
@@ -147,7 +147,8 @@ def _add_papers(routes: APIRouter, site: Site) -> None:
     )
     def showpaper_document(
         paper_id: Annotated[
-            models.Id, Path(alias="id", description="of a paper, or of one that became part of it")
+            models.Id,
+            Path(alias="id", description="of a paper, or of one that became part of it", examples=[1]),
         ],
     ) -> models.Paper:
         """One paper. Where two papers turned out to be one, both ids lead to it."""

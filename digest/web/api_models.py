@@ -118,11 +118,12 @@ class PapersAsked(_Model):
         max_length=QUERY_MAX,
         pattern=_LINE,
         description="words; each must stand in the title or the abstract",
+        examples=["language model"],
     )
     after: Annotated[int, Field(ge=0, le=ID_MAX), BeforeValidator(_whole)] = Field(
         0, description="next_after of the page before"
     )
-    limit: Limit = Field(PAGE, description="papers on the page at most")
+    limit: Limit = Field(PAGE, description="papers on the page at most", examples=[5])
 
 
 class EditionsAsked(_Model):
@@ -130,7 +131,7 @@ class EditionsAsked(_Model):
 
     # None is no value that a query could give, so the document does not name it.
     before: Day | SkipJsonSchema[None] = Field(None, description="next_before of the page before")
-    limit: Limit = Field(PAGE, description="editions on the page at most")
+    limit: Limit = Field(PAGE, description="editions on the page at most", examples=[5])
 
 
 # -- what is given -------------------------------------------------------------------------------------

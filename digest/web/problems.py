@@ -95,9 +95,10 @@ def answer(scope: Scope, problem: Problem, pages: Pages) -> Response:
         )
         page.headers.update(headers)
         return page
+    # RFC 9457 4.2.1: under about:blank the title is the status's own phrase.
     document: dict[str, Any] = {
         "type": "about:blank",
-        "title": problem.title,
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": problem.text,
     }
@@ -133,8 +134,14 @@ def _problem(error: Exception) -> Problem:
     if isinstance(error, DatabaseError):
         return Problem(503, headers={"Retry-After": str(_DATABASE_RETRY_S)})
     if isinstance(error, RequestValidationError):
-        # The words alone: pydantic would repeat what was sent, an address among it.
-        found = [(".".join(map(str, one["loc"][1:])), str(one["msg"])) for one in error.errors()]
-        return Problem(422, errors=found)
+        return Problem(422, errors=[_named(one) for one in error.errors()])
     assert isinstance(error, HTTPException)
     return Problem(error.status_code, headers=error.headers)
+
+
+def _named(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Where and what; without what was sent, which pydantic would repeat, an address among it."""
+    if found["type"] == "json_invalid":
+        return "", f"not JSON: {found['ctx']['error']}, at character {found['loc'][-1]}"
+    place = ".".join(map(str, found["loc"][1:]))
+    return place, str(found["msg"]).removeprefix("Value error, ")
