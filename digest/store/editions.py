@@ -65,6 +65,13 @@ def page(conn: Connection, *, before: dt.date | None = None, limit: int) -> list
     return [Edition(**row._mapping) for row in conn.execute(query)]
 
 
+def after(conn: Connection, date: dt.date) -> Edition | None:
+    """The next edition after a date."""
+    query = _editions().where(editions.c.date > date).order_by(editions.c.date).limit(1)
+    row = conn.execute(query).one_or_none()
+    return Edition(**row._mapping) if row else None
+
+
 def _editions() -> sa.Select[Any]:
     held = sa.select(sa.func.count()).where(edition_papers.c.edition_id == editions.c.id).scalar_subquery()
     return sa.select(editions.c.id, editions.c.date, editions.c.published_at, held.label("papers"))
