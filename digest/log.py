@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
@@ -31,3 +32,17 @@ def configure(*, level: str = "info", json: bool = False) -> None:
 def logger(name: str) -> Any:
     """The logger of one edge or step; `name` becomes the field `step`."""
     return structlog.get_logger(step=name)
+
+
+def outline(error: BaseException) -> str:
+    """Where an error arose, and of which kinds it is, without what it says: an address or a token may stand in that.
+
+    Returns:
+        Files, lines and functions, then the name of the error's class; what caused it stands before it.
+    """
+    parts: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        parts.append("".join(traceback.format_tb(cause.__traceback__)) + type(cause).__qualname__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return "\n".join(reversed(parts))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import queue
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,23 +15,31 @@ from digest.errors import DigestError
 from digest.log import logger
 from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
+from digest.store import health
 from digest.wiring import App
 
 #: A file that changed less than this long ago may still be being written, in seconds.
 QUIET_S = 5.0
 #: Seconds between two looks at what is due to be published and planned.
 PLAN_S = 30.0
+#: Seconds between two looks for sign-ups that nobody confirmed, network addresses kept long enough, pauses that end.
+TIDY_S = 600.0
+#: Seconds between two looks at how many have signed up.
+ALARM_S = 60.0
+#: What a sign-up spike is counted over, and how long it is not told again.
+SPIKE = dt.timedelta(hours=1)
 
 _log = logger("scheduler")
 
 
 class Ticks:
-    """The three things that happen by themselves. Each is safe to run at any moment, however often."""
+    """What happens by itself. Each step is safe to run at any moment, however often."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._known: dict[str, float] = {}  # dumps taken in, by when they were written
         self._resume_at: dt.datetime | None = None
+        self._quiet_until: dt.datetime | None = None  # since the last alarm
         self.stop = threading.Event()
 
     def watch(self) -> None:
@@ -66,6 +72,23 @@ class Ticks:
             self._resume_at = now + self._app.deliver_policy.retry.pause
             _log.error("delivery paused", reason=report.paused, until=self._resume_at.isoformat())
 
+    def tidy(self) -> None:
+        """Forget what was kept long enough, and end the pauses whose day has come."""
+        done = self._app.signup.tidy(self._app.clock())
+        if done.purged or done.forgotten_ips or done.resumed:
+            _log.info("tidied", purged=done.purged, forgotten_ips=done.forgotten_ips, resumed=done.resumed)
+
+    def alarm(self) -> None:
+        """Say so when more sign up than is usual, once an hour: somebody may be using the form to flood mailboxes."""
+        now, most = self._app.clock(), self._app.settings.web.signup_alarm
+        if self._quiet_until is not None and now < self._quiet_until:
+            return
+        with self._app.database.read() as conn:
+            signups = health.asked_since(conn, now - SPIKE)
+        if signups > most:
+            self._quiet_until = now + SPIKE
+            _log.error("sign-up spike", signups=signups, usual_at_most=most)
+
 
 @contextmanager
 def running(app: App) -> Iterator[Ticks]:
@@ -79,6 +102,8 @@ def running(app: App) -> Iterator[Ticks]:
         (ticks.watch, settings.dumps.watch_s),
         (ticks.plan, PLAN_S),
         (ticks.deliver, settings.delivery.tick_s),
+        (ticks.tidy, TIDY_S),
+        (ticks.alarm, ALARM_S),
     ):
         scheduler.add_job(
             _guarded(tick),
@@ -96,22 +121,6 @@ def running(app: App) -> Iterator[Ticks]:
     finally:
         ticks.stop.set()
         scheduler.shutdown(wait=True)
-
-
-def run_until_stopped(app: App) -> None:
-    """Tick until SIGTERM or SIGINT; what is begun is settled before this returns."""
-    _ = app.relay  # a service that cannot send should say so at once, not at seven in the morning
-    _ = app.database, app.rankers, app.composer  # nor start on another schema, a bad taxonomy or template
-    # A handler runs between any two steps of this thread, so setting an Event could wait for a lock that this very
-    # thread holds; a SimpleQueue is made for it.
-    told: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _frame: told.put(number))
-    with running(app) as ticks:
-        _log.info("started", folder=str(app.settings.dump_folder), zone=app.settings.zone)
-        told.get()
-        ticks.stop.set()
-    _log.info("stopped")
 
 
 def _guarded(tick: Callable[[], None]) -> Callable[[], None]:

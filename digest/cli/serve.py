@@ -1,23 +1,78 @@
-"""digest serve and digest scheduler."""
+"""digest serve, digest web and digest scheduler: what runs until it is told to stop."""
 
 from __future__ import annotations
+
+import queue
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Annotated
 
 import typer
 
 from digest.cli.app import session
-from digest.scheduler import run_until_stopped
+from digest.log import logger
+from digest.scheduler import running
+from digest.web.server import serving
+from digest.wiring import App
+
+Host = Annotated[str | None, typer.Option(help="Address to serve on; web.host when not given.")]
+Port = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port to serve on; web.port when not given, 0 for any free one."),
+]
+
+_log = logger("serve")
 
 
 def register(app: typer.Typer) -> None:
-    app.command("serve")(serve)
-    app.command("scheduler")(scheduler)
+    for command in (serve, web, scheduler):
+        app.command(command.__name__)(command)
 
 
-def serve(context: typer.Context) -> None:
-    """Do the whole day, every day: watch the dump folder, publish, plan, deliver. Ends on SIGTERM."""
-    run_until_stopped(session(context).app(chatty=True))
+def serve(context: typer.Context, host: Host = None, port: Port = None) -> None:
+    """Everything, every day: the pages, and watch, publish, plan, deliver. Ends on SIGTERM."""
+    wired = _able_to_mail(session(context).app(chatty=True))
+    # The pages outermost: they open before a step is taken, or say why they cannot, and answer while mail is settled.
+    with _told_to_stop() as told, _pages(wired, host, port), running(wired) as ticks:
+        told()
+        ticks.stop.set()
+
+
+def web(context: typer.Context, host: Host = None, port: Port = None) -> None:
+    """The pages alone; `digest scheduler` does the rest elsewhere. Ends on SIGTERM."""
+    with _told_to_stop() as told, _pages(session(context).app(chatty=True), host, port):
+        told()
 
 
 def scheduler(context: typer.Context) -> None:
-    """The scheduler alone; the same as serve, as long as no pages are served."""
-    run_until_stopped(session(context).app(chatty=True))
+    """Watch, publish, plan and deliver, without the pages. Ends on SIGTERM."""
+    wired = _able_to_mail(session(context).app(chatty=True))
+    with _told_to_stop() as told, running(wired) as ticks:
+        told()
+        ticks.stop.set()
+
+
+def _able_to_mail(app: App) -> App:
+    """The program, if it can do its work: better told at once than at seven in the morning."""
+    _ = app.relay
+    _ = app.database, app.rankers, app.composer
+    _log.info("starting", folder=str(app.settings.dump_folder), zone=app.settings.zone)
+    return app
+
+
+def _pages(app: App, host: str | None, port: int | None) -> AbstractContextManager[str]:
+    settings = app.settings.web
+    return serving(app, host=host or settings.host, port=settings.port if port is None else port)
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[Callable[[], int]]:
+    """Take SIGTERM and SIGINT while the block runs; gives what waits for the first of them."""
+    # A handler runs between any two steps of this thread, so setting an Event could wait for a lock that this very
+    # thread holds; a SimpleQueue is made for it.
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: told.put(number))
+    yield told.get
+    _log.info("stopped")

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment
-from digest.store import deliveries, dumps, editions, papers, subscribers
+from digest.scheduler import SPIKE
+from digest.store import deliveries, dumps, editions, health, papers, subscribers
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
 
@@ -35,6 +36,8 @@ def _look(wired: App) -> dict[str, Any]:
         ledger = deliveries.balance(conn)
         people = subscribers.counts(conn)
         total = papers.total(conn)
+        signups = health.asked_since(conn, wired.clock() - SPIKE)
+    usual = wired.settings.web.signup_alarm
     missing = [name for name in ("base_url", "sender") if not getattr(wired.settings, name)]
     missing += [] if wired.settings.relay.url else ["relay.url"]
     return {
@@ -43,6 +46,7 @@ def _look(wired: App) -> dict[str, Any]:
         "papers": total,
         "edition": {"date": newest.date, "papers": newest.papers} if newest else None,
         "subscribers": {str(state): number for state, number in people.items()},
+        "signups": {"last_hour": signups, "usual_at_most": usual, "spike": signups > usual},
         "ledger": {
             "eligible": ledger.eligible,
             **{str(status): number for status, number in ledger.statuses.items()},
@@ -60,8 +64,16 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         f"edition      {edition['date']}, {edition['papers']} papers" if edition else "edition      none yet"
     )
     console.print(f"subscribers  {_counts(document['subscribers'])}")
+    console.print(f"sign-ups     {_signups(document['signups'])}")
     console.print(f"ledger       {_counts(document['ledger'])}")
     console.print(f"sending      {document['sending']}")
+
+
+def _signups(signups: dict[str, Any]) -> str:
+    spike = (
+        f": a spike, more than web.signup_alarm = {signups['usual_at_most']:,}" if signups["spike"] else ""
+    )
+    return f"{signups['last_hour']:,} in the last hour{spike}"
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Response
 from starlette.requests import Request
 from starlette.routing import Match
 
 from digest.store import health
 from digest.web import problems
+from digest.web.guards import Guards, Hosts
 from digest.web.problems import Problem
 from digest.web.site import Site
 from digest.wiring import App
 
+#: Requests worked on at once, each in a thread. A connection of the database is there for every one of them (the pool
+#: holds 20) and for the scheduler beside them, so that no request waits for a connection it might not get.
+THREADS = 12
 #: Modules of routes, each with `router(site)`; the API alone stands in the OpenAPI document.
 _PAGES = ("home", "confirm", "preferences", "leave", "data", "editions", "api_page")
 _API = ("api",)
 
 
 def create(app: App) -> FastAPI:
-    """The application, with templates, taxonomy and keys loaded."""
+    """The application, with templates, taxonomy and keys loaded.
+
+    Raises:
+        DigestError: One of them cannot be, or the database is of another schema.
+    """
     _ = app.rankers
     site = Site.of(app)
     web = FastAPI(
-        title=app.settings.mail.name, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+        title=app.settings.mail.name,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
     )
     routers = [_edge(site)]
     routers.extend(
@@ -35,8 +51,21 @@ def create(app: App) -> FastAPI:
     )
     for router in routers:
         web.include_router(router)
-    problems.install(web, site.pages, lambda request: _methods(routers, request))
+    problems.install(web, site.pages, partial(_methods, routers))
+    settings = app.settings
+    web.add_middleware(
+        Guards,
+        hosts=Hosts(settings.base_url, settings.web.hosts),
+        cap_bytes=settings.web.body_cap_bytes,
+        refuse=partial(problems.answer, pages=site.pages),
+    )
     return web
+
+
+@asynccontextmanager
+async def _lifespan(_web: FastAPI) -> AsyncIterator[None]:
+    current_default_thread_limiter().total_tokens = THREADS
+    yield
 
 
 def _edge(site: Site) -> APIRouter:
@@ -50,11 +79,12 @@ def _edge(site: Site) -> APIRouter:
         return Response("ok\n", media_type="text/plain")
 
     @router.get("/robots.txt")
-    def robots() -> Response:
+    async def robots() -> Response:
+        # Links with a token say noindex instead: what is disallowed here is never asked for, and so never says it.
         return Response("User-agent: *\nDisallow: /api/\n", media_type="text/plain")
 
     @router.get("/static/{name}")
-    def static(name: str, request: Request, v: str | None = None) -> Response:
+    async def static(name: str, request: Request, v: str | None = None) -> Response:
         found = site.pages.static(name, version=v, known=request.headers.get("if-none-match"))
         if found is None:
             raise Problem(404)
@@ -64,6 +94,7 @@ def _edge(site: Site) -> APIRouter:
 
 
 def _methods(routers: Sequence[APIRouter], request: Request) -> list[str]:
+    """The methods that a path takes: the framework names those of the first route alone."""
     found = {
         method
         for router in routers

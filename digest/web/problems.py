@@ -14,12 +14,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Scope
 
 from digest.errors import TokenError
+from digest.log import logger
 from digest.store.database import DatabaseError
 from digest.web.pages import Pages
 from digest.web.views import ErrorView
 
 #: Seconds after which a client may ask again while the database does not answer.
 _DATABASE_RETRY_S = 30
+
+_log = logger("web")
 
 _DEFAULT = ("That did not work", "The request could not be understood. Go back and try again.")
 _WORDS: dict[int, tuple[str, str]] = {
@@ -116,7 +119,10 @@ def install(app: FastAPI, pages: Pages, methods: Callable[[Request], Sequence[st
         methods: Which methods the path of a request takes, for Allow.
     """
 
-    def told(request: Request, error: Exception) -> Response:
+    # A coroutine, because threads are what there is too few of when errors come in numbers.
+    async def told(request: Request, error: Exception) -> Response:
+        if isinstance(error, DatabaseError):
+            _log.error("database failed", error=str(error))
         problem = _problem(error)
         if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             problem = Problem(405, headers={"Allow": ", ".join(methods(request))})

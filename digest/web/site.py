@@ -64,8 +64,7 @@ class Tokens:
             return read(self.links)
 
     def _load(self) -> Links:
-        keys = getattr(self._app, "link_keys", lambda: [self._app._key("links")])()
-        return Links(self._app.links.base_url, keys)
+        return Links(self._app.links.base_url, self._app.link_keys())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
