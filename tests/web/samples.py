@@ -40,6 +40,7 @@ GLOBALS: Mapping[str, Any] = {
     "postal_address": ("1 Example Street", "12345 Example Town"),
     "style_url": "/static/style.css?v=0123456789ab",
     "script_url": "/static/script.js?v=0123456789ab",
+    "icon_url": "/static/favicon.svg?v=0123456789ab",
 }
 
 #: What a paper, a reader or an operator may have written, none of which may come alive.
@@ -53,7 +54,9 @@ HOSTILE = (
     "<!--[if mso]>",
 )
 
-CONSENT = "Press the button and you agree to get this digest by mail. You can leave with one click at any time."
+CONSENT = (
+    "Press the button and you agree to get this digest by mail. You can leave with one click at any time."
+)
 _TOPICS = Path(__file__).parents[2] / "config" / "topics.toml"
 
 LONG_TITLE = (
@@ -65,16 +68,26 @@ _PAPERS = (
     (
         "Slow Lanes: Sparse Attention That Reads Long Documents Twice",
         "Ada Lovelace, Grace Hopper, Emmy Noether and 4 more",
-        "Long documents are skimmed by sparse attention, and what matters is lost between the blocks. We read "
-        "twice: a cheap first pass marks the passages that a second pass reads in full. At a quarter of the cost, "
-        "questions about the middle of a document are answered as well as those about its ends.",
-        (ReasonView(kind="interest", label="sparse attention for long documents", words="sparse attention, long documents"),),
+        (
+            "Long documents are skimmed by sparse attention, and what matters is lost between the blocks. We read "
+            "twice: a cheap first pass marks the passages that a second pass reads in full. At a quarter of the "
+            "cost, questions about the middle of a document are answered as well as those about its ends."
+        ),
+        (
+            ReasonView(
+                kind="interest",
+                label="sparse attention for long documents",
+                words="sparse attention, long documents",
+            ),
+        ),
     ),
     (
         "What the Segmenter Saw: Promptable Masks in Murky Water",
         "Jacques Piccard, Sylvia Earle",
-        "A benchmark of 12,000 frames from rivers and harbours shows where promptable segmentation fails, and a "
-        "small adapter that mends half of it.",
+        (
+            "A benchmark of 12,000 frames from rivers and harbours shows where promptable segmentation fails, "
+            "and a small adapter that mends half of it."
+        ),
         (ReasonView(kind="topic", label="Segmentation", words="promptable segmentation, masks"),),
     ),
     (
@@ -86,7 +99,12 @@ _PAPERS = (
             ReasonView(kind="topic", label="Mathematics and proof", words="theorem proving"),
         ),
     ),
-    (LONG_TITLE, "Lise Meitner and 211 more", "", (ReasonView(kind="keyword", label="titles", words="titles"),)),
+    (
+        LONG_TITLE,
+        "Lise Meitner and 211 more",
+        "",
+        (ReasonView(kind="keyword", label="titles", words="titles"),),
+    ),
     ("Untitled", "", "", (ReasonView(kind="trending", label="", words=""),)),
 )
 
@@ -105,7 +123,9 @@ def picks(count: int, *, reasons: bool = True) -> tuple[PickView, ...]:
             ),
             reasons=why if reasons else (),
         )
-        for number, (title, authors, abstract, why) in zip(range(count), itertools.cycle(_PAPERS), strict=False)
+        for number, (title, authors, abstract, why) in zip(
+            range(count), itertools.cycle(_PAPERS), strict=False
+        )
     )
 
 
@@ -117,7 +137,9 @@ def groups(*chosen: str) -> tuple[GroupView, ...]:
             id=group["id"],
             label=group["label"],
             topics=tuple(
-                TopicView(id=topic["id"], label=topic["label"], about=topic["about"], chosen=topic["id"] in chosen)
+                TopicView(
+                    id=topic["id"], label=topic["label"], about=topic["about"], chosen=topic["id"] in chosen
+                )
                 for topic in content["topics"]
                 if topic["group"] == group["id"]
             ),
