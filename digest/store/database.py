@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from digest.errors import DigestError, SettingsError
+from digest.store import writers
+from digest.store.writers import Writers
 
 #: How long a writer waits for the one before it, in seconds.
 LOCK_TIMEOUT_S = 30.0
 #: How long a PostgreSQL server may take to answer at first, in seconds.
 CONNECT_TIMEOUT_S = 10
+#: Open at once, of one process.
+CONNECTIONS = 20
 #: SQLSTATE of a role that may not do this; from PostgreSQL 15 on, an ordinary role in the schema `public`.
 _NOT_ALLOWED = "42501"
 
@@ -40,9 +45,22 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: all of it is durable when the block ends, none of it when the block raises."""
-        with _translated(), self.engine.begin() as conn:
+        """A transaction: all of it is durable when the block ends, none of it when the block raises.
+
+        Raises:
+            DatabaseError: The database cannot be reached, or another writer kept it for too long.
+            RuntimeError: On SQLite, this thread is in a write already.
+        """
+        # In line before a connection is taken: those who wait keep none from those who read.
+        with _translated(), self._turn(), self.engine.begin() as conn:
             yield conn
+
+    @cached_property
+    def _writers(self) -> Writers | None:
+        return writers.of(Path(str(self.url.database))) if self.is_sqlite and not self.read_only else None
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._writers is None else self._writers.turn(LOCK_TIMEOUT_S)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -83,6 +101,10 @@ def _translated() -> Iterator[None]:
     """Keep the library's exceptions on this side of the edge."""
     try:
         yield
+    except writers.LateError as error:
+        raise DatabaseError("database: database is locked") from error
+    except sa.exc.TimeoutError as error:
+        raise DatabaseError("database: too many at once, no connection became free in time") from error
     except sa.exc.DBAPIError as error:
         if _is_bug(error):
             raise
@@ -109,7 +131,9 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
     if read_only:
         options += " -c default_transaction_read_only=on"
     given = {"options": options, "connect_timeout": CONNECT_TIMEOUT_S}
-    return sa.create_engine(url, connect_args=given, pool_pre_ping=True, pool_size=10)
+    return sa.create_engine(
+        url, connect_args=given, pool_pre_ping=True, pool_size=CONNECTIONS, max_overflow=0
+    )
 
 
 def _sqlite(path: Path, *, read_only: bool) -> Engine:
@@ -123,7 +147,9 @@ def _sqlite(path: Path, *, read_only: bool) -> Engine:
             conn.execute("PRAGMA synchronous=FULL")
         return conn
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=10)
+    engine = sa.create_engine(
+        "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=CONNECTIONS, max_overflow=0
+    )
     sa.event.listen(engine, "begin", _begin_read_only if read_only else _begin)
     return engine
 

@@ -9,7 +9,7 @@ import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,8 @@ from digest.store import database as store_database
 from digest.store import facts
 from digest.store.database import Database, DatabaseError, parse_url
 from digest.store.types import Instant
+from digest.store.writers import Writers, _Place
+from tests.conftest import MakeUrl
 from tests.factories import NOW
 
 
@@ -99,13 +101,118 @@ def test_a_read_is_a_snapshot(database: Database) -> None:
 
 
 def test_a_writer_takes_the_lock_first(short: None, sqlite_database: Database) -> None:
-    """On SQLite the second writer waits at its beginning, for as long as the time-out and no longer."""
+    """On SQLite another process waits at its beginning, for as long as the time-out and no longer."""
+    other = sqlite3.connect(str(sqlite_database.url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseError, match="locked"), sqlite_database.write():
+        pytest.fail("two writers at once")
+    other.rollback()
+    with sqlite_database.write() as conn:
+        facts.key(conn, "links")
+    other.close()
+
+
+class Waiting(threading.Thread):
+    """A thread that writes a fact as soon as it may; made once it stands in line."""
+
+    def __init__(self, database: Database, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.error: DatabaseError | None = None
+        self._database, self._fact = database, name
+        in_line, join = threading.Event(), Writers._join
+
+        def joined(line: Writers, place: _Place) -> None:
+            join(line, place)
+            in_line.set()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Writers, "_join", joined)
+            self.start()
+            assert in_line.wait(10)
+
+    def run(self) -> None:
+        try:
+            with self._database.write() as conn:
+                facts.key(conn, self._fact)
+        except DatabaseError as error:
+            self.error = error
+
+
+def test_threads_write_in_turn(
+    sqlite_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads of one process write in the order in which they came, whatever object or path they have."""
+    (tmp_path / "link.db").symlink_to(Path(str(sqlite_database.url.database)))
+    linked = Database(f"sqlite:///{tmp_path / 'link.db'}")
+    names = ["first", "second", "third", "fourth"]
+    with sqlite_database.write():
+        threads = [
+            Waiting(database, name, monkeypatch)
+            for name, database in zip(names, [linked, sqlite_database] * 2, strict=True)
+        ]
+        taken = [linked.engine.pool.checkedout(), sqlite_database.engine.pool.checkedout()]  # type: ignore[attr-defined] # of QueuePool, which both have
+    for thread in threads:
+        thread.join()
+    with sqlite_database.read() as conn:
+        written = conn.exec_driver_sql("SELECT name FROM facts ORDER BY rowid")
+        assert [name for (name,) in written] == names
+    assert taken == [0, 1], "who waits for a turn keeps no connection from those who read"
+    linked.close()
+
+
+def test_waiting_for_a_turn_ends(
+    short: None, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread waits for its turn as long as the time-out, and leaves the line; then the next has its turn."""
+    with sqlite_database.write() as conn:
+        late = Waiting(sqlite_database, "late", monkeypatch)
+        late.join()
+        facts.key(conn, "first")
+    Waiting(sqlite_database, "second", monkeypatch).join()
+    with sqlite_database.read() as conn:
+        assert str(late.error) == "database: database is locked"
+        found = [facts.get(conn, name) is not None for name in ("first", "late", "second")]
+        assert found == [True, False, True]
+
+
+def test_no_write_inside_a_write(sqlite_database: Database) -> None:
+    """A thread that writes twice at once would wait for itself: that is a bug, told at once, and undone."""
+    with pytest.raises(RuntimeError, match="inside a write"), sqlite_database.write() as conn:
+        facts.key(conn, "outer")
+        with sqlite_database.write():
+            pytest.fail("two writers at once")
+    with sqlite_database.write() as conn:
+        assert facts.get(conn, "outer") is None
+
+
+def test_reading_stands_in_no_line(sqlite_database: Database) -> None:
+    """Who may only read is refused at once, however long others write."""
+    reading = Database(str(sqlite_database.url), read_only=True)
     with (
         sqlite_database.write(),
-        pytest.raises(DatabaseError, match="locked"),
-        sqlite_database.write(),
+        pytest.raises(DatabaseError, match="readonly"),
+        reading.write() as conn,
     ):
-        pytest.fail("two writers at once")
+        facts.key(conn, "links")
+    reading.close()
+
+
+def test_files_have_lines_of_their_own(sqlite_database: Database, make_sqlite_url: MakeUrl) -> None:
+    """A writer of one file waits for none of another."""
+    other = Database(make_sqlite_url())
+    with sqlite_database.write(), other.write() as conn:
+        conn.exec_driver_sql("CREATE TABLE other (id)")
+    other.close()
+
+
+def test_more_at_once_than_connections(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets no connection in time is told in our words, as one who waits for a lock is."""
+    monkeypatch.setattr(database.engine.pool, "_timeout", 0.01)
+    with ExitStack() as stack:
+        for _ in range(store_database.CONNECTIONS):
+            stack.enter_context(database.read())
+        with pytest.raises(DatabaseError, match="too many at once"), database.read():
+            pytest.fail("one connection too many")
 
 
 @pytest.fixture
