@@ -19,6 +19,7 @@ from digest.sources.dump import RawDump
 from digest.store import deliveries, subscribers
 from digest.store.database import Database
 from digest.subscribers.address import address_key
+from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
 from tests import replay
@@ -67,16 +68,20 @@ class World:
                     profile=reader.profile,
                     schedule=reader.schedule,
                     confirmed=True,
-                    method="command",
+                    evidence=Evidence(method="command"),
                     now=self.clock[0],
                 )
                 self.zones[reader.address].append((self.clock[0], reader.schedule.zone))
             if reader.joins > today:
                 continue
             if reader.pauses and today == reader.pauses[0]:
-                self.app.signup.pause(self._find(reader), method="command", now=self.clock[0])
+                self.app.signup.pause(
+                    self._find(reader), evidence=Evidence(method="command"), now=self.clock[0]
+                )
             if reader.pauses and today == reader.pauses[1]:
-                self.app.signup.resume(self._find(reader), method="command", now=self.clock[0])
+                self.app.signup.resume(
+                    self._find(reader), evidence=Evidence(method="command"), now=self.clock[0]
+                )
             if reader.moves and today == reader.moves[0]:
                 _, schedule = reader.moves
                 found = self._find(reader)

@@ -14,7 +14,8 @@ from digest.cli.output import emit, errors, moment, plain, plural, table
 from digest.errors import UsageError
 from digest.settings import Settings
 from digest.signup import Outcome
-from digest.store import deliveries, subscribers
+from digest.store import consents, deliveries, subscribers
+from digest.subscribers.consent import Consent, Evidence
 from digest.subscribers.importing import BadRow, Row, read_csv, write_csv
 from digest.subscribers.preferences import WEEKDAYS, profile, schedule
 from digest.subscribers.subscriber import Schedule, State, Subscriber
@@ -23,6 +24,8 @@ from digest.wiring import App
 group = typer.Typer(name="subscribers", no_args_is_help=True, help="Who gets the digest.")
 
 Address = Annotated[str, typer.Argument(metavar="ADDRESS")]
+
+_COMMAND = Evidence(method="command")
 
 _TOLD = {
     Outcome.ADDED: "subscribed",
@@ -77,7 +80,7 @@ def add(
         ),
         schedule=_schedule(wired.settings, frequency, weekday, zone, hour),
         confirmed=confirmed,
-        method="command",
+        evidence=_COMMAND,
         now=wired.clock(),
     )
     document = _document(subscriber) | {"outcome": str(outcome)}
@@ -107,12 +110,12 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
     wired = session(context).app(read_only=True)
     subscriber = find_subscriber(wired, address)
     with wired.database.read() as conn:
-        consents = subscribers.consented(conn, subscriber.id)
+        record = consents.of(conn, subscriber.id)
         standing = subscribers.standing(conn, subscriber.id)
         mails = deliveries.of(conn, subscriber.id)[:10]
     document = _document(subscriber) | {
         "due_at": standing.due_at,
-        "consent": [{"at": at, "event": event, "method": method} for at, event, method in consents],
+        "consent": [_line(line) for line in record],
         "deliveries": [
             {"date": m.local_date, "status": str(m.status), "reason": m.reason, "papers": len(m.picks)}
             for m in mails
@@ -125,8 +128,8 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
             f"wants: {plain(', '.join(_wants(subscriber)) or 'what trends')}; at most {subscriber.profile.cap}"
         )
         console.print(f"next due: {moment(standing.due_at)}")
-        for at, event, method in consents:
-            console.print(f"{moment(at)} {event} by {method}")
+        for line in record:
+            console.print(plain(_told_line(line)))
         rows = [(m.local_date, m.status, m.reason, len(m.picks), m.reply) for m in mails]
         console.print(table("", ("date", "status", "reason", "papers", "reply"), rows))
 
@@ -169,13 +172,17 @@ def _import_row(wired: App, row: Row | BadRow, confirmed: bool) -> Outcome | Bad
         return row
     if row.state not in (None, State.ACTIVE):
         return BadRow(line=row.line, reason=f"{row.address}: not imported, its state is {row.state}")
+    now = wired.clock()
+    if row.confirmed_at is not None and row.confirmed_at > now:
+        return BadRow(line=row.line, reason=f"{row.address}: not imported, its confirmed_at is yet to come")
     outcome, _subscriber = wired.signup.ask(
         row.address,
         profile=row.profile,
         schedule=row.schedule,
         confirmed=confirmed,
-        method="import",
-        now=wired.clock(),
+        evidence=Evidence(method="import"),
+        now=now,
+        confirmed_at=row.confirmed_at,
     )
     if outcome is Outcome.REFUSED:
         return BadRow(line=row.line, reason=f"{row.address}: {_TOLD[outcome]}")
@@ -197,7 +204,7 @@ def pause(context: typer.Context, address: Address, json: Json = False) -> None:
     """Mail nothing until resumed."""
     wired = session(context).app()
     found = find_subscriber(wired, address)
-    done = wired.signup.pause(found, method="command", now=wired.clock())
+    done = wired.signup.pause(found, evidence=_COMMAND, now=wired.clock())
     _told(json, address, "paused" if done else f"not paused: its state is {found.state}", done)
 
 
@@ -206,7 +213,7 @@ def resume(context: typer.Context, address: Address, json: Json = False) -> None
     """Mail again, from the newest edition on."""
     wired = session(context).app()
     found = find_subscriber(wired, address)
-    done = wired.signup.resume(found, method="command", now=wired.clock())
+    done = wired.signup.resume(found, evidence=_COMMAND, now=wired.clock())
     _told(json, address, "resumed" if done else f"not resumed: its state is {found.state}", done)
 
 
@@ -214,7 +221,7 @@ def resume(context: typer.Context, address: Address, json: Json = False) -> None
 def remove(context: typer.Context, address: Address, json: Json = False) -> None:
     """Unsubscribe: a goodbye goes out, the choices are kept in case its owner comes back."""
     wired = session(context).app()
-    done = wired.signup.leave(find_subscriber(wired, address), method="command", now=wired.clock())
+    done = wired.signup.leave(find_subscriber(wired, address), evidence=_COMMAND, now=wired.clock())
     _told(json, address, "unsubscribed" if done else "had left before", done)
 
 
@@ -222,7 +229,7 @@ def remove(context: typer.Context, address: Address, json: Json = False) -> None
 def erase(context: typer.Context, address: Address, json: Json = False) -> None:
     """Forget an address and all it chose; a keyed hash stays, so that no import brings it back."""
     wired = session(context).app()
-    wired.signup.erase(find_subscriber(wired, address), method="command", now=wired.clock())
+    wired.signup.erase(find_subscriber(wired, address), evidence=_COMMAND, now=wired.clock())
     _told(json, address, "erased", True)
 
 
@@ -234,6 +241,24 @@ def _told(json: bool, address: str, what: str, done: bool) -> None:
     )
     if not done:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _line(line: Consent) -> dict[str, Any]:
+    evidence = line.evidence
+    return {
+        "at": line.at,
+        "event": str(line.event),
+        "method": evidence.method,
+        "ip": evidence.ip,
+        "text_version": evidence.text_version,
+    }
+
+
+def _told_line(line: Consent) -> str:
+    evidence = line.evidence
+    source = f" from {evidence.ip}" if evidence.ip else ""
+    text = f", text {evidence.text_version}" if evidence.text_version else ""
+    return f"{moment(line.at)} {line.event} by {evidence.method}{source}{text}"
 
 
 def _schedule(
@@ -288,4 +313,5 @@ def _document(subscriber: Subscriber) -> dict[str, Any]:
         "zone": when.zone,
         "hour": when.hour,
         "confirmed_at": subscriber.confirmed_at,
+        "paused_until": subscriber.paused_until,
     }

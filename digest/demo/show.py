@@ -22,6 +22,7 @@ from digest.signup import Outcome
 from digest.sources.files import open_paths
 from digest.store import deliveries, editions
 from digest.store.deliveries import Balance
+from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
 
@@ -106,7 +107,7 @@ class _Demo:
             profile=reader.profile,
             schedule=reader.schedule,
             confirmed=True,
-            method="demo",
+            evidence=Evidence(method="demo"),
             now=self.app.clock(),
         )
         _expect(outcome is Outcome.ADDED, f"{reader.address} was not added: {outcome}")

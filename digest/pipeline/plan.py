@@ -103,12 +103,22 @@ def _expire(database: Database, now: dt.datetime) -> None:
 def _write(database: Database, decisions: Sequence[Decision], now: dt.datetime) -> list[Plan]:
     """Add the rows and move the subscribers, in one transaction; returns the rows."""
     with database.write() as conn:
-        # Moved first, which holds them: whoever was erased since they were read must not be written down again.
+        # Moved first, which holds them: whoever was erased since they were read must not be written down again, and
+        # who has another address since then is mailed there.
         subscribers.move(conn, [decision.move for decision in decisions])
-        gone = subscribers.gone(conn, [decision.move.subscriber_id for decision in decisions])
-        rows = [row for each in decisions for row in each.rows if row.subscriber_id not in gone]
+        reached = subscribers.reached(conn, [decision.move.subscriber_id for decision in decisions])
+        found = [row for each in decisions for row in each.rows if row.subscriber_id in reached]
+        rows = [_addressed(row, *reached[row.subscriber_id]) for row in found]
         deliveries.plan(conn, rows, now=now)
     return rows
+
+
+def _addressed(row: Plan, address: str, epoch: int) -> Plan:
+    return (
+        row
+        if (row.recipient, row.epoch) == (address, epoch)
+        else replace(row, recipient=address, epoch=epoch)
+    )
 
 
 def _next_chunk(

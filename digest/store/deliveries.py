@@ -105,8 +105,20 @@ def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
     return added
 
 
-def reopen(conn: Connection, row: Plan) -> bool:
-    """Plan a mail of a day anew that was withdrawn before any of it left; False where it was not."""
+def post(conn: Connection, row: Plan, *, now: dt.datetime) -> bool:
+    """Put one mail into the outbox, or back into it where it was withdrawn unsent; False where the day had its own.
+
+    The same statements whatever is there: what a sign-up costs does not tell whether its address is known.
+    """
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
+    statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
+    added = int(conn.execute(statement.values(_values(row, now))).rowcount) > 0
+    counted = sa.select(sa.literal(now, plans.c.at.type), sa.literal(1)).where(sa.literal(added))
+    conn.execute(sa.insert(plans).from_select(["at", "eligible"], counted))
+    return _reopen_withdrawn(conn, row) or added
+
+
+def _reopen_withdrawn(conn: Connection, row: Plan) -> bool:
     values = {"status": Status.PLANNED, "epoch": row.epoch, "recipient": row.recipient}
     moments = {"planned_at": row.planned_at, "due_at": row.planned_at, "expires_at": row.expires_at}
     reopened = conn.execute(
@@ -339,20 +351,46 @@ def _give_back_failed(conn: Connection, failed: Sequence[int]) -> None:
     give_back(conn, [tuple(row) for row in conn.execute(query).all()])
 
 
-def withdraw(conn: Connection, subscriber_id: int, *, now: dt.datetime, reason: str) -> int:
-    """Suppress all mail that is open for a reader who leaves; what was begun is past recall. Returns how many."""
-    recallable = sa.and_(
-        deliveries.c.subscriber_id == subscriber_id,
+def withdraw(conn: Connection, subscriber_ids: Sequence[int], *, now: dt.datetime, reason: str) -> int:
+    """Suppress all mail that is open for readers who leave; what was begun is past recall. Returns how many."""
+    values = {"status": Status.SUPPRESSED, "reason": reason, "settled_at": now, "claimant": None}
+    return int(conn.execute(sa.update(deliveries).where(_recallable(subscriber_ids)).values(values)).rowcount)
+
+
+def _recallable(subscriber_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        deliveries.c.subscriber_id.in_(subscriber_ids),
         deliveries.c.status.in_(OPEN),
         deliveries.c.begun_at.is_(None),
     )
-    values = {"status": Status.SUPPRESSED, "reason": reason, "settled_at": now, "claimant": None}
-    return int(conn.execute(sa.update(deliveries).where(recallable).values(**values)).rowcount)
 
 
-def blank(conn: Connection, subscriber_id: int) -> None:
-    """Remove the address from the ledger rows of a reader who is erased; the rows stay counted."""
-    mine = deliveries.c.subscriber_id == subscriber_id
+def readdress(conn: Connection, subscriber_id: int, *, recipient: str, epoch: int, now: dt.datetime) -> None:
+    """Let the open digests of a reader who moved go to the new address, with links that open.
+
+    One that was tried keeps its bytes, which name the old address: it is withdrawn, and its span given back. So is
+    other mail, whose links are dead, but for the notice of an earlier move, which is for the address that it left.
+    One that a sender holds and has not begun is taken out of its hands: it has the old address before its eyes.
+    """
+    mine = sa.and_(_recallable([subscriber_id]), deliveries.c.kind != Kind.MOVED)
+    fresh = sa.and_(mine, deliveries.c.kind == Kind.DIGEST, deliveries.c.body_hash.is_(None))
+    conn.execute(sa.update(deliveries).where(fresh).values(recipient=recipient, epoch=epoch))
+    _reopen(conn, sa.and_(fresh, deliveries.c.status == Status.CLAIMED))
+    stale = sa.and_(
+        mine, sa.not_(sa.and_(deliveries.c.kind == Kind.DIGEST, deliveries.c.body_hash.is_(None)))
+    )
+    rows = conn.execute(
+        sa.update(deliveries)
+        .where(stale)
+        .values(status=Status.SUPPRESSED, reason="moved", settled_at=now, claimant=None)
+        .returning(deliveries.c.subscriber_id, deliveries.c.cursor_edition_id, deliveries.c.edition_id)
+    ).all()
+    give_back(conn, [tuple(row) for row in rows if row.edition_id is not None])
+
+
+def blank(conn: Connection, subscriber_ids: Sequence[int]) -> None:
+    """Remove the address from the ledger rows of readers who are erased; the rows stay counted."""
+    mine = deliveries.c.subscriber_id.in_(subscriber_ids)
     conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=[]))
 
 
@@ -384,6 +422,12 @@ def of(conn: Connection, subscriber_id: int, *, local_date: dt.date | None = Non
     )
     if local_date is not None:
         query = query.where(deliveries.c.local_date == local_date)
+    return [_entry(row) for row in conn.execute(query)]
+
+
+def history(conn: Connection, subscriber_id: int) -> list[Entry]:
+    """All mail to a reader, of every kind, oldest first."""
+    query = sa.select(deliveries).where(deliveries.c.subscriber_id == subscriber_id).order_by(deliveries.c.id)
     return [_entry(row) for row in conn.execute(query)]
 
 

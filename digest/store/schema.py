@@ -153,7 +153,15 @@ subscribers = sa.Table(
     sa.Column("hour", sa.Integer, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sa.Column("created_at", Instant, nullable=False),
+    # Last asked to subscribe, or to take a subscription over: who does not confirm is forgotten some days later.
+    sa.Column("asked_at", Instant),
     sa.Column("confirmed_at", Instant),
+    sa.Column("paused_until", sa.Date),  # the local date on which a pause ends; none means when they say so
+    # A change of address asks the new one before the old one stops: a pending row that replaces a subscription takes
+    # it over with its yes, as long as that one's `moves_to` names this row. That stays after the move, so that the
+    # same yes once more is answered alike.
+    sa.Column("replaces", sa.ForeignKey("subscribers.id")),
+    sa.Column("moves_to", sa.ForeignKey("subscribers.id")),
     # The cursor: the last edition this subscriber was planned from; none means the newest only.
     sa.Column("cursor_edition_id", sa.ForeignKey("editions.id")),
     sa.Column("last_date", sa.Date),  # local date last served or skipped
@@ -173,8 +181,20 @@ consents = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), nullable=False, index=True),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("event", sa.Text, nullable=False),  # asked, confirmed, paused, resumed, left, erased
-    sa.Column("method", sa.Text, nullable=False),  # command, import
+    sa.Column("event", sa.Text, nullable=False),  # asked, confirmed, paused, resumed, left, erased, moved
+    sa.Column("method", sa.Text, nullable=False),  # web, api, mail, command, import, date
+    sa.Column("ip", sa.Text),  # of the request; forgotten after some weeks
+    sa.Column("text_version", sa.Text),  # of the sentence that was agreed to
+)
+
+uses = sa.Table(
+    "uses",
+    metadata,
+    # A link to export opens once: whoever comes second with it finds it here.
+    sa.Column("purpose", sa.Text, primary_key=True),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), primary_key=True),
+    sa.Column("asked_s", sa.BigInteger, primary_key=True, autoincrement=False),  # when it was made
+    sa.Column("at", Instant, nullable=False),
 )
 
 suppressions = sa.Table(

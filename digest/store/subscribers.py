@@ -1,17 +1,18 @@
-"""Subscribers, their consent, and where each stands on the way of the editions."""
+"""Subscribers, and where each stands on the way of the editions."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
-from digest.store.schema import consents, subscribers, suppressions
+from digest.store.schema import subscribers
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
 
 
@@ -63,12 +64,64 @@ def add(
         "address_key": address_key,
         "state": state,
         "created_at": now,
+        "asked_at": now if state is State.PENDING else None,
         "confirmed_at": now if state is State.ACTIVE else None,
         "due_at": due_at,
         **_profile_values(profile),
         **_schedule_values(schedule),
     }
     return int(conn.execute(sa.insert(subscribers).values(values).returning(subscribers.c.id)).scalar_one())
+
+
+def enter(
+    conn: Connection,
+    *,
+    address: str,
+    address_key: str,
+    profile: Profile,
+    schedule: Schedule,
+    now: dt.datetime,
+    replaces: int | None = None,
+) -> Subscriber | None:
+    """Put an address down as pending, anew or once more, in one statement; None where it is subscribed.
+
+    Args:
+        replaces: The subscription that it is to take over with its yes, if it asks for none of its own.
+    """
+    pending: dict[str, object] = {
+        "state": State.PENDING,
+        "asked_at": now,
+        "replaces": replaces,
+        **_profile_values(profile),
+        **_schedule_values(schedule),
+    }
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(subscribers)
+    row = conn.execute(
+        insert.values(address=address, address_key=address_key, created_at=now, **pending)
+        .on_conflict_do_update(
+            index_elements=["address_key"],
+            set_={**pending, **_AFRESH},
+            where=subscribers.c.state.not_in([State.ACTIVE, State.PAUSED]),
+        )
+        .returning(subscribers)
+    ).one_or_none()
+    return _subscriber(row) if row else None
+
+
+#: What nobody brings along who asks once more: they start as someone new does.
+_AFRESH: dict[str, None] = dict.fromkeys(
+    (
+        "confirmed_at",
+        "paused_until",
+        "moves_to",
+        "cursor_edition_id",
+        "due_at",
+        "waits_for",
+        "waits_until",
+        "waits_reason",
+        "checked_edition_id",
+    )
+)
 
 
 def find(conn: Connection, address_key: str) -> Subscriber | None:
@@ -82,17 +135,34 @@ def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
     return _subscriber(row) if row else None
 
 
+# On PostgreSQL two transactions that lock the same things in two orders stop each other. So everyone locks in this one:
+# first the address, by `reserve` or `hold_address`, one in a transaction; then subscribers, by id; then their mail.
+
+
 def hold(conn: Connection, subscriber_id: int) -> Subscriber | None:
     """The subscriber as they stand now, and will until this transaction ends: no other changes them meanwhile."""
-    query = sa.select(subscribers).where(subscribers.c.id == subscriber_id).with_for_update()
-    row = conn.execute(query).one_or_none()
-    return _subscriber(row) if row else None
+    return hold_all(conn, [subscriber_id]).get(subscriber_id)
+
+
+def hold_all(conn: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
+    """The same for several, by id; who is not there is left out."""
+    query = sa.select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
+    rows = conn.execute(query.order_by(subscribers.c.id).with_for_update())
+    return {row.id: _subscriber(row) for row in rows}
 
 
 def reserve(conn: Connection, address_key: str) -> None:
     """Hold back who else would add this address, until this transaction ends."""
     if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
         conn.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(address_key, 0))))
+
+
+def hold_address(conn: Connection, address_key: str) -> Subscriber | None:
+    """Reserve an address, and hold whoever has it; None where nobody does, nor will by another's hand."""
+    reserve(conn, address_key)
+    query = sa.select(subscribers).where(subscribers.c.address_key == address_key).with_for_update()
+    row = conn.execute(query).one_or_none()
+    return _subscriber(row) if row else None
 
 
 def every(conn: Connection, *, state: State | None = None) -> Iterator[Subscriber]:
@@ -120,10 +190,54 @@ def change(conn: Connection, subscriber_id: int, **values: object) -> None:
     conn.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(**values))
 
 
-def remove(conn: Connection, subscriber_id: int) -> None:
-    """Blank what names a person, keep the row that the ledger counts."""
-    blank = {"address": "", "address_key": f"erased:{subscriber_id}", "state": State.LEFT, "due_at": None}
-    change(conn, subscriber_id, profile=Profile(), **blank)
+def remove(conn: Connection, subscriber_ids: Sequence[int], *, taken_over: bool = False) -> None:
+    """Blank what names these persons, keep the rows that the ledger counts; no link of theirs opens any more.
+
+    Args:
+        taken_over: They live on in the subscription that theirs replaced: the link that said so still does.
+    """
+    blank: dict[str, object] = {
+        "address": "",
+        "address_key": sa.literal("erased:") + sa.cast(subscribers.c.id, sa.Text),
+        "state": State.LEFT,
+        "due_at": None,
+        "paused_until": None,
+        "moves_to": None,
+        **_profile_values(Profile()),
+        **_schedule_values(Schedule()),
+    }
+    if not taken_over:
+        blank |= {"replaces": None, "epoch": subscribers.c.epoch + 1}
+    conn.execute(sa.update(subscribers).where(subscribers.c.id.in_(subscriber_ids)).values(blank))
+
+
+def unconfirmed(conn: Connection, *, asked_before: dt.datetime) -> list[int]:
+    """Who was last asked before a moment and has not said yes, by id."""
+    query = sa.select(subscribers.c.id).where(_unconfirmed(asked_before)).order_by(subscribers.c.id)
+    return list(conn.scalars(query))
+
+
+def hold_unconfirmed(
+    conn: Connection, subscriber_ids: Collection[int], *, asked_before: dt.datetime
+) -> list[int]:
+    """Those of these who still have not said yes, held until this transaction ends."""
+    query = sa.select(subscribers.c.id).where(
+        subscribers.c.id.in_(subscriber_ids), _unconfirmed(asked_before)
+    )
+    return list(conn.scalars(query.order_by(subscribers.c.id).with_for_update()))
+
+
+def _unconfirmed(asked_before: dt.datetime) -> sa.ColumnElement[bool]:
+    asked_at = sa.func.coalesce(subscribers.c.asked_at, subscribers.c.created_at)
+    return sa.and_(subscribers.c.state == State.PENDING, asked_at < asked_before)
+
+
+def paused_until(conn: Connection, date: dt.date) -> list[Subscriber]:
+    """Whose pause ends on a date or before, by id; whether that date has come is for their own zone to say."""
+    query = sa.select(subscribers).where(
+        subscribers.c.state == State.PAUSED, subscribers.c.paused_until <= date
+    )
+    return [_subscriber(row) for row in conn.execute(query.order_by(subscribers.c.id))]
 
 
 def standing(conn: Connection, subscriber_id: int) -> Standing:
@@ -162,12 +276,18 @@ def standings(conn: Connection, subscriber_ids: Sequence[int] | None = None) -> 
     return [_standing(row) for row in conn.execute(query)]
 
 
-def gone(conn: Connection, subscriber_ids: Sequence[int]) -> set[int]:
-    """Those of these subscribers who have left, or were erased."""
-    query = sa.select(subscribers.c.id).where(
-        subscribers.c.id.in_(subscriber_ids), subscribers.c.state == State.LEFT
+def fields(conn: Connection, subscriber_id: int) -> dict[str, Any]:
+    """All that the row of a subscriber says, by column, but for the key that is drawn from the address."""
+    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one()
+    return {name: value for name, value in row._mapping.items() if name != "address_key"}
+
+
+def reached(conn: Connection, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Where those of these subscribers who have not left are reached: subscriber -> (address, epoch)."""
+    query = sa.select(subscribers.c.id, subscribers.c.address, subscribers.c.epoch).where(
+        subscribers.c.id.in_(subscriber_ids), subscribers.c.state != State.LEFT
     )
-    return set(conn.scalars(query))
+    return {row.id: (row.address, row.epoch) for row in conn.execute(query)}
 
 
 def move(conn: Connection, steps: Sequence[Step]) -> None:
@@ -228,36 +348,6 @@ def give_back(conn: Connection, spans: Sequence[tuple[int, int | None, int]]) ->
     )
 
 
-def consent(conn: Connection, subscriber_id: int, *, at: dt.datetime, event: str, method: str) -> None:
-    """Record what a subscriber agreed to or took back, when and how."""
-    conn.execute(sa.insert(consents).values(subscriber_id=subscriber_id, at=at, event=event, method=method))
-
-
-def consented(conn: Connection, subscriber_id: int) -> list[tuple[dt.datetime, str, str]]:
-    """The consent record of one subscriber as (at, event, method), oldest first."""
-    query = sa.select(consents.c.at, consents.c.event, consents.c.method)
-    rows = conn.execute(query.where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id))
-    return [(row.at, row.event, row.method) for row in rows]
-
-
-def suppress(conn: Connection, address_hash: str, *, reason: str, at: dt.datetime) -> None:
-    """Never mail an address again, whoever adds it."""
-    if not suppressed(conn, address_hash):
-        conn.execute(sa.insert(suppressions).values(address_hash=address_hash, reason=reason, at=at))
-
-
-def suppressed(conn: Connection, address_hash: str) -> str | None:
-    """Why an address is never mailed, if it is not."""
-    query = sa.select(suppressions.c.reason).where(suppressions.c.address_hash == address_hash)
-    reason: str | None = conn.scalar(query)
-    return reason
-
-
-def allow(conn: Connection, address_hash: str) -> None:
-    """Lift a suppression: the owner of the address asked for mail again and confirmed it."""
-    conn.execute(sa.delete(suppressions).where(suppressions.c.address_hash == address_hash))
-
-
 def _profile_values(profile: Profile) -> dict[str, object]:
     return {
         "topics": list(profile.topics),
@@ -294,6 +384,10 @@ def _subscriber(row: Row[Any]) -> Subscriber:
         ),
         epoch=row.epoch,
         confirmed_at=row.confirmed_at,
+        asked_at=row.asked_at,
+        paused_until=row.paused_until,
+        replaces=row.replaces,
+        moves_to=row.moves_to,
     )
 
 

@@ -53,3 +53,7 @@ class Subscriber:
     schedule: Schedule = field(default_factory=Schedule)
     epoch: int = 0  #: raised to revoke every link but the leave link
     confirmed_at: dt.datetime | None = None
+    asked_at: dt.datetime | None = None  #: last asked to subscribe, or to take a subscription over
+    paused_until: dt.date | None = None  #: local date on which a pause ends by itself
+    replaces: int | None = None  #: id of the subscription that this pending address will take over
+    moves_to: int | None = None  #: id of the pending address that was last asked to take this one over

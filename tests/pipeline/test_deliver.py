@@ -30,6 +30,7 @@ from digest.signup import Signup
 from digest.store import subscribers
 from digest.store.database import Database, DatabaseError
 from digest.store.schema import deliveries as ledger
+from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import State
 from tests.factories import (
     DAY,
@@ -327,7 +328,7 @@ def test_a_reader_leaves_meanwhile(outbox: Outbox) -> None:
             leaver = next(one for one in who if one.address != message.recipient)
             current = next(one for one in who if one.address == message.recipient)
             for one in (leaver, current):
-                signup.leave(one, method="link", now=NOW, goodbye=False)
+                signup.leave(one, evidence=Evidence(method="link"), now=NOW, goodbye=False)
             left.append(leaver.address)
         return None
 

@@ -26,6 +26,7 @@ from digest.store.deliveries import Entry, Result
 from digest.store.schema import deliveries as deliveries_table
 from digest.store.schema import plans
 from digest.store.subscribers import Standing
+from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
 from digest.wiring import App
 from tests.factories import (
@@ -283,7 +284,7 @@ def test_erased_in_the_middle_of_a_plan(database: Database) -> None:
     signup = Signup(database=database, stamp=STAMP)
 
     def identify(kind: Kind, day: dt.date, who: int) -> str:
-        signup.erase(erased, method="test", now=NOW)
+        signup.erase(erased, evidence=Evidence(method="test"), now=NOW)
         return STAMP.message_id(kind, day, who)
 
     report = plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)

@@ -467,10 +467,10 @@ def test_withdrawing(database: Database) -> None:
         deliveries.begin(conn, {begun: HASH}, claimant="me", now=NOW)
         rows = [planned(ada, day=TODAY + 2 * DAY), planned(ada, kind=Kind.CONFIRM), planned(bo)]
         deliveries.plan(conn, rows, now=NOW)
-        assert deliveries.withdraw(conn, ada.id, now=NOW, reason="left") == 3
+        assert deliveries.withdraw(conn, [ada.id], now=NOW, reason="left") == 3
         assert statuses(conn) == ["claimed", "suppressed", "suppressed", "suppressed", "planned"]
         assert column(conn, "reason") == [None, "left", "left", "left", None]
-        assert deliveries.withdraw(conn, ada.id, now=NOW, reason="left") == 0
+        assert deliveries.withdraw(conn, [ada.id], now=NOW, reason="left") == 0
         everything = dict.fromkeys([int(str(key)) for key in column(conn, "id")], HASH)
         assert deliveries.begin(conn, everything, claimant="me", now=NOW) == {begun}
         assert deliveries.balance(conn).difference == 0
@@ -481,7 +481,7 @@ def test_blanking(database: Database) -> None:
     with database.write() as conn:
         ada, bo = add_subscriber(conn), add_subscriber(conn)
         plan_for(conn, ada, bo, picks=(pick(),))
-        deliveries.blank(conn, ada.id)
+        deliveries.blank(conn, [ada.id])
         assert column(conn, "recipient") == ["", bo.address]
         assert [entry.picks for who in (ada, bo) for entry in deliveries.of(conn, who.id)] == [(), (pick(),)]
         assert deliveries.balance(conn).difference == 0

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Status
+from digest.store import consents, deliveries, dumps, editions, facts, papers, subscribers, uses
 from digest.store import database as store_database
-from digest.store import deliveries, dumps, editions, facts, papers, subscribers
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
 from digest.store.schema import metadata
 from digest.store.subscribers import Step
+from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
 from tests.factories import (
     DAY,
@@ -33,7 +34,7 @@ from tests.factories import (
 )
 
 TABLES = tuple(metadata.tables)
-MODULES = (deliveries, dumps, editions, facts, papers, subscribers)
+MODULES = (consents, deliveries, dumps, editions, facts, papers, subscribers, uses)
 DUMP = Dump(
     sha256="cd" * 32, name="x", size_bytes=1, status=DumpStatus.STORED, received_at=NOW, modified_at=NOW
 )
@@ -49,8 +50,13 @@ PERSON = {"profile": Profile(), "schedule": Schedule(), "now": NOW, "due_at": No
 
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
+    "consents.allow": lambda conn: consents.allow(conn, "ab"),
+    "consents.forget_ips": lambda conn: consents.forget_ips(conn, [1]),
+    "consents.forget_ips_of": lambda conn: consents.forget_ips_of(conn, [1]),
+    "consents.record": lambda conn: consents.record(conn, 1, Event.LEFT, Evidence(method="web"), at=NOW),
+    "consents.suppress": lambda conn: consents.suppress(conn, "cd", reason="left", at=NOW),
     "deliveries.begin": lambda conn: deliveries.begin(conn, {1: "ab" * 32}, claimant="me", now=NOW),
-    "deliveries.blank": lambda conn: deliveries.blank(conn, 1),
+    "deliveries.blank": lambda conn: deliveries.blank(conn, [1]),
     "deliveries.claim": lambda conn: deliveries.claim(
         conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9
     ),
@@ -61,11 +67,14 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         conn, [planned(add_subscriber(conn), picks=(pick(),))], now=NOW
     ),
     "deliveries.release": lambda conn: deliveries.release(conn, "me"),
-    "deliveries.reopen": lambda conn: deliveries.reopen(conn, planned(add_subscriber(conn))),
+    "deliveries.post": lambda conn: deliveries.post(conn, planned(add_subscriber(conn)), now=NOW),
+    "deliveries.readdress": lambda conn: deliveries.readdress(
+        conn, 3, recipient="new@example.org", epoch=1, now=NOW
+    ),
     "deliveries.settle": lambda conn: deliveries.settle(
         conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
     ),
-    "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, 3, now=NOW, reason="left"),
+    "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
     "dumps.add": lambda conn: dumps.add(conn, DUMP, b"x"),
     "dumps.arrive": lambda conn: dumps.arrive(conn, 1, name="again", at=NOW, dated=TODAY),
     "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", modified_at=NOW),
@@ -78,6 +87,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         drawn=[edition_paper(new, place=1) for new in editions.new_papers(conn)],
     ),
     "facts.key": lambda conn: facts.key(conn, "links"),
+    "facts.rotate": lambda conn: facts.rotate(conn, "links", since=NOW),
     "papers.forget": lambda conn: papers.forget(conn, 1),
     "papers.hide_unseen": lambda conn: papers.forget(conn, 1) and papers.hide_unseen(conn),  # type: ignore[func-returns-value] # one after the other
     "papers.record": lambda conn: papers.record(conn, 2, clean_records("On Nets", start=9)),
@@ -89,24 +99,34 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         address_key="new@example.org",
         **PERSON,  # type: ignore[arg-type] # as above
     ),
-    "subscribers.allow": lambda conn: subscribers.allow(conn, "ab"),
     "subscribers.change": lambda conn: subscribers.change(conn, 1, epoch=7),
-    "subscribers.consent": lambda conn: subscribers.consent(conn, 1, at=NOW, event="left", method="link"),
+    "subscribers.enter": lambda conn: subscribers.enter(
+        conn,
+        address="new@example.org",
+        address_key="new@example.org",
+        profile=Profile(),
+        schedule=Schedule(),
+        now=NOW,
+    ),
     "subscribers.give_back": lambda conn: subscribers.give_back(conn, [(1, None, 1)]),
     "subscribers.move": lambda conn: subscribers.move(conn, [STEP]),
-    "subscribers.remove": lambda conn: subscribers.remove(conn, 1),
-    "subscribers.suppress": lambda conn: subscribers.suppress(conn, "cd", reason="left", at=NOW),
+    "subscribers.remove": lambda conn: subscribers.remove(conn, [1]),
+    "uses.forget": lambda conn: uses.forget(conn, before=NOW + DAY),
+    "uses.forget_of": lambda conn: uses.forget_of(conn, 1),
+    "uses.take": lambda conn: uses.take(conn, "export", 2, 1, at=NOW),
 }
 READS = {
-    "deliveries": {"balance", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
+    "consents": {"of", "suppressed", "with_ip"},
+    "deliveries": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "dumps": {"alone", "body", "every", "find", "rejected"},
-    "editions": {"contents", "every", "fetched", "holding", "new_papers", "newest", "on"},
-    "facts": {"get"},
+    "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
+    "facts": {"get", "keys"},
     "papers": {"every", "get", "names", "search", "total"},
     "subscribers": {
-        "consented", "counts", "due", "every", "find", "get", "gone", "hold", "reserve", "standing", "standings",
-        "suppressed",
+        "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_unconfirmed",
+        "paused_until", "reached", "reserve", "standing", "standings", "unconfirmed",
     },
+    "uses": {"taken"},
 }  # fmt: skip
 
 
@@ -134,7 +154,9 @@ def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data
         list_records(conn, clean_records("On Looms"), "2", dated=TODAY + DAY)
         readers = [add_subscriber(conn) for _ in range(4)]
         subscribers.change(conn, readers[0].id, cursor_edition_id=edition)
-        subscribers.suppress(conn, "ab", reason="left", at=NOW)
+        consents.suppress(conn, "ab", reason="left", at=NOW)
+        consents.record(conn, readers[0].id, Event.ASKED, Evidence(method="web", ip="192.0.2.1"), at=NOW)
+        uses.take(conn, "export", readers[0].id, 1, at=NOW)
         deliveries.plan(conn, [planned(reader, picks=(pick(),)) for reader in readers], now=NOW)
         deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=2)
         subscribers.change(conn, readers[1].id, state=State.LEFT)
@@ -146,8 +168,8 @@ def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data
 
 @contextmanager
 def locked(database: Database) -> Iterator[None]:
-    """Someone else writes: everywhere on SQLite, into every table on PostgreSQL."""
-    with database.write() as conn:
+    """Another process writes: everywhere on SQLite, into every table on PostgreSQL."""
+    with database.engine.begin() as conn:  # past the line in which this process's own writers stand
         if not database.is_sqlite:
             for table in TABLES:
                 conn.exec_driver_sql(f"LOCK TABLE {table} IN EXCLUSIVE MODE")

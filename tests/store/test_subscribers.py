@@ -92,7 +92,7 @@ def test_removing(database: Database) -> None:
     """Of who is removed nothing stays that names or describes them; the row stays for the ledger."""
     with database.write() as conn:
         ada = add_subscriber(conn, "ada@example.org", profile=PROFILE)
-        subscribers.remove(conn, ada.id)
+        subscribers.remove(conn, [ada.id])
         removed = subscribers.get(conn, ada.id)
         assert removed is not None
         assert (removed.address, removed.state, removed.profile) == ("", State.LEFT, Profile())

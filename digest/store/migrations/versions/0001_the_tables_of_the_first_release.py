@@ -141,7 +141,11 @@ def upgrade() -> None:
         sa.Column("hour", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=True),
         sa.Column("confirmed_at", Instant(), nullable=True),
+        sa.Column("paused_until", sa.Date(), nullable=True),
+        sa.Column("replaces", sa.Integer(), nullable=True),
+        sa.Column("moves_to", sa.Integer(), nullable=True),
         sa.Column("cursor_edition_id", sa.Integer(), nullable=True),
         sa.Column("last_date", sa.Date(), nullable=True),
         sa.Column("last_mailed_at", Instant(), nullable=True),
@@ -152,6 +156,12 @@ def upgrade() -> None:
         sa.Column("checked_edition_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["cursor_edition_id"], ["editions.id"], name=op.f("fk_subscribers_cursor_edition_id_editions")
+        ),
+        sa.ForeignKeyConstraint(
+            ["moves_to"], ["subscribers.id"], name=op.f("fk_subscribers_moves_to_subscribers")
+        ),
+        sa.ForeignKeyConstraint(
+            ["replaces"], ["subscribers.id"], name=op.f("fk_subscribers_replaces_subscribers")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscribers")),
         sa.UniqueConstraint("address_key", name=op.f("uq_subscribers_address_key")),
@@ -166,6 +176,8 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
         sa.Column("method", sa.Text(), nullable=False),
+        sa.Column("ip", sa.Text(), nullable=True),
+        sa.Column("text_version", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"], ["subscribers.id"], name=op.f("fk_consents_subscriber_id_subscribers")
         ),
@@ -262,3 +274,15 @@ def upgrade() -> None:
     with op.batch_alter_table("sightings", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sightings_paper_id"), ["paper_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_sightings_title_key"), ["title_key"], unique=False)
+
+    op.create_table(
+        "uses",
+        sa.Column("purpose", sa.Text(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("asked_s", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"], ["subscribers.id"], name=op.f("fk_uses_subscriber_id_subscribers")
+        ),
+        sa.PrimaryKeyConstraint("purpose", "subscriber_id", "asked_s", name=op.f("pk_uses")),
+    )

@@ -1,0 +1,115 @@
+"""What several steps of a subscriber's life have in common, inside the transaction of each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+
+from sqlalchemy.engine import Connection
+
+from digest.deliver.delivery import Kind, Status
+from digest.pipeline.plan import Stamp
+from digest.store import consents, deliveries, facts, subscribers, uses
+from digest.store.deliveries import Plan
+from digest.subscribers.address import address_key
+from digest.subscribers.consent import Event, Evidence
+from digest.subscribers.due import local_date, next_due
+from digest.subscribers.subscriber import State, Subscriber
+
+#: Who is subscribed, whether mailed at the moment or not.
+SUBSCRIBED = (State.ACTIVE, State.PAUSED)
+#: Whose address only a confirmation by its owner brings back.
+BARRED = (State.LEFT, State.SUPPRESSED)
+#: What someone waited for with nothing to send counts no more.
+NOT_WAITING: dict[str, None] = dict.fromkeys(
+    ("waits_for", "waits_until", "waits_reason", "checked_edition_id")
+)
+
+#: How long a mail may wait for a relay that is down. Links to export and erase open for a day: later they are dead.
+_PATIENCE = dict.fromkeys(Kind, dt.timedelta(hours=48)) | {Kind.DATA: dt.timedelta(hours=12)}
+
+
+def mail(conn: Connection, stamp: Stamp, subscriber: Subscriber, kind: Kind, now: dt.datetime) -> bool:
+    """Put a mail into the outbox, one of a kind per address and day; False where the day had its own.
+
+    The day is that of UTC: a reader's own would come twice for who posts another zone.
+    """
+    day = now.astimezone(dt.UTC).date()
+    row = Plan(
+        subscriber_id=subscriber.id,
+        kind=kind,
+        local_date=day,
+        status=Status.PLANNED,
+        recipient=subscriber.address,
+        epoch=subscriber.epoch,
+        message_id=stamp.message_id(kind, day, subscriber.id),
+        template=stamp.template,
+        planned_at=now.replace(microsecond=0),
+        expires_at=now + _PATIENCE[kind],
+    )
+    return deliveries.post(conn, row, now=now)
+
+
+def address_hash(conn: Connection, address: str) -> str:
+    """What stays of an address that is never to be mailed again; without the key it says nothing."""
+    key = facts.key(conn, "suppressions")
+    return hmac.new(key, address_key(address).encode(), hashlib.sha256).hexdigest()
+
+
+def schedule(conn: Connection, subscriber_id: int, now: dt.datetime) -> None:
+    """Work out anew when the next digest is due."""
+    standing = subscribers.standing(conn, subscriber_id)
+    when = standing.subscriber.schedule
+    due_at = next_due(
+        when,
+        last_date=standing.last_date,
+        last_mailed_at=standing.last_mailed_at,
+        confirmed_on=local_date(standing.subscriber.confirmed_at or now, when.zone),
+        now=now,
+    )
+    subscribers.change(conn, subscriber_id, due_at=due_at)
+
+
+def activate(
+    conn: Connection, subscriber_id: int, evidence: Evidence, *, confirmed_at: dt.datetime, now: dt.datetime
+) -> None:
+    """Take a yes, given at `confirmed_at`."""
+    subscribers.change(conn, subscriber_id, state=State.ACTIVE, confirmed_at=confirmed_at)
+    schedule(conn, subscriber_id, now)
+    consents.record(conn, subscriber_id, Event.CONFIRMED, evidence, at=confirmed_at)
+
+
+def resume(conn: Connection, subscriber_id: int, evidence: Evidence, now: dt.datetime) -> None:
+    """End a pause: the newest edition is next."""
+    values = {"state": State.ACTIVE, "paused_until": None, "cursor_edition_id": None}
+    subscribers.change(conn, subscriber_id, **values)
+    schedule(conn, subscriber_id, now)
+    consents.record(conn, subscriber_id, Event.RESUMED, evidence, at=now)
+
+
+def leave(conn: Connection, current: Subscriber, evidence: Evidence, now: dt.datetime) -> None:
+    """End a subscription: what is not begun is withdrawn, and every link but the leave link is dead."""
+    ended = dict.fromkeys(("due_at", "paused_until", "replaces", "moves_to"))
+    subscribers.change(conn, current.id, state=State.LEFT, epoch=current.epoch + 1, **ended)
+    deliveries.withdraw(conn, [current.id], now=now, reason="left")
+    consents.record(conn, current.id, Event.LEFT, evidence, at=now)
+
+
+def erase(conn: Connection, current: Subscriber, evidence: Evidence, now: dt.datetime) -> None:
+    """Forget who someone was, but for the hash by which no import brings them back."""
+    if current.state is not State.LEFT:
+        leave(conn, current, evidence, now)
+    consents.suppress(conn, address_hash(conn, current.address), reason="erased", at=now)
+    forget(conn, [current.id], now)
+    uses.forget_of(conn, current.id)
+    consents.record(conn, current.id, Event.ERASED, Evidence(method=evidence.method), at=now)
+
+
+def forget(conn: Connection, subscriber_ids: list[int], now: dt.datetime) -> None:
+    """Blank these, their mail and their record; the rows stay counted."""
+    subscribers.remove(conn, subscriber_ids)
+    # A goodbye may still be open: without its address it must not be tried.
+    deliveries.withdraw(conn, subscriber_ids, now=now, reason="erased")
+    deliveries.blank(conn, subscriber_ids)
+    consents.forget_ips_of(conn, subscriber_ids)

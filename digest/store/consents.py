@@ -1,0 +1,95 @@
+"""What subscribers agreed to or took back, and the addresses that are never mailed whoever adds them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from digest.store.schema import consents, suppressions
+from digest.subscribers.consent import Consent, Event, Evidence
+
+
+def record(
+    conn: Connection,
+    subscriber_id: int,
+    event: Event,
+    evidence: Evidence,
+    *,
+    at: dt.datetime,
+    holds: bool = True,
+) -> None:
+    """Write down a step of a subscriber: when it was taken, and how it was asked for.
+
+    Args:
+        holds: Else nothing is written, by the same one statement: what it costs tells nothing.
+    """
+    values = sa.select(
+        sa.literal(subscriber_id, sa.Integer),
+        sa.literal(at, consents.c.at.type),
+        sa.literal(event, sa.Text),
+        sa.literal(evidence.method, sa.Text),
+        sa.literal(evidence.ip, sa.Text),
+        sa.literal(evidence.text_version, sa.Text),
+    ).where(sa.literal(holds))
+    columns = ["subscriber_id", "at", "event", "method", "ip", "text_version"]
+    conn.execute(sa.insert(consents).from_select(columns, values))
+
+
+def of(conn: Connection, subscriber_id: int) -> list[Consent]:
+    """The consent record of one subscriber, oldest first."""
+    query = sa.select(consents).where(consents.c.subscriber_id == subscriber_id).order_by(consents.c.id)
+    return [
+        Consent(
+            at=row.at,
+            event=Event(row.event),
+            evidence=Evidence(method=row.method, ip=row.ip, text_version=row.text_version),
+        )
+        for row in conn.execute(query)
+    ]
+
+
+def with_ip(conn: Connection, *, before: dt.datetime) -> list[int]:
+    """Lines older than a moment that still tell from where they were asked for, by id."""
+    query = sa.select(consents.c.id).where(consents.c.ip.is_not(None), consents.c.at < before)
+    return list(conn.scalars(query.order_by(consents.c.id)))
+
+
+def forget_ips(conn: Connection, consent_ids: Sequence[int]) -> None:
+    """Forget from where these lines were asked for."""
+    conn.execute(sa.update(consents).where(consents.c.id.in_(consent_ids)).values(ip=None))
+
+
+def forget_ips_of(conn: Connection, subscriber_ids: Sequence[int]) -> None:
+    """Forget from where these subscribers asked for anything."""
+    conn.execute(sa.update(consents).where(consents.c.subscriber_id.in_(subscriber_ids)).values(ip=None))
+
+
+def suppress(
+    conn: Connection, address_hash: str, *, reason: str, at: dt.datetime, holds: bool = True
+) -> None:
+    """Never mail an address again, whoever adds it; the first reason stays.
+
+    Args:
+        holds: Else nothing is written, by the same one statement.
+    """
+    values = sa.select(
+        sa.literal(address_hash, sa.Text), sa.literal(reason, sa.Text), sa.literal(at, suppressions.c.at.type)
+    ).where(sa.literal(holds))
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(suppressions)
+    conn.execute(insert.from_select(["address_hash", "reason", "at"], values).on_conflict_do_nothing())
+
+
+def suppressed(conn: Connection, address_hash: str) -> str | None:
+    """Why an address is never mailed, if it is not."""
+    query = sa.select(suppressions.c.reason).where(suppressions.c.address_hash == address_hash)
+    reason: str | None = conn.scalar(query)
+    return reason
+
+
+def allow(conn: Connection, address_hash: str) -> None:
+    """Lift a suppression: the owner of the address asked for mail again and confirmed it."""
+    conn.execute(sa.delete(suppressions).where(suppressions.c.address_hash == address_hash))
