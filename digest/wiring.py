@@ -12,6 +12,7 @@ from pathlib import Path
 from digest.compose.composer import Composer
 from digest.compose.headers import message_id
 from digest.compose.links import DeadLinks, Links, MailLinks
+from digest.compose.rotation import NOTICE, Composers, Key
 from digest.compose.sender import Sender
 from digest.compose.templates import Templates
 from digest.deliver.delivery import Kind
@@ -114,14 +115,38 @@ class App:
         return Composer(self.templates, self.links, self.sender)
 
     @cached_property
+    def composers(self) -> Composers:
+        """Compose what is mailed, each with the key of its time."""
+
+        def make(secret: bytes) -> Composer:
+            return Composer(self.templates, Links(self.links.base_url, [secret]), self.sender)
+
+        return Composers(self._read_link_keys, make, self.clock)
+
+    @cached_property
     def links(self) -> MailLinks:
-        """Signed links; dead ones where nothing may be sent."""
+        """Signed links, by the keys that stood when they were first asked for; dead ones where nothing may be sent."""
         base_url = self.settings.base_url or _UNSET_URL
-        return DeadLinks(base_url) if self.read_only else Links(base_url, [self._key(_LINK_KEY)])
+        return DeadLinks(base_url) if self.read_only else Links(base_url, self.link_keys())
+
+    def link_keys(self) -> list[bytes]:
+        """The secrets of links as they stand now, oldest first: the last one signs, all of them verify."""
+        return [key.secret for key in self._read_link_keys()]
+
+    def rotate_link_keys(self) -> list[Key]:
+        """Add a secret that signs links, and keep the others; returns all, oldest first."""
+        with self.database.write() as conn:
+            return facts.rotate(conn, _LINK_KEY, since=self.clock() + NOTICE)
 
     @cached_property
     def signup(self) -> Signup:
-        return Signup(database=self.database, stamp=self.stamp)
+        web = self.settings.web
+        return Signup(
+            database=self.database,
+            stamp=self.stamp,
+            pending_for=dt.timedelta(days=web.pending_days),
+            keep_ip_for=dt.timedelta(days=web.keep_ip_days),
+        )
 
     @cached_property
     def publish_policy(self) -> PublishPolicy:
@@ -189,7 +214,7 @@ class App:
         return deliver(
             self.database,
             self.relay,
-            self.composer.message,
+            self.composers.message,
             self.deliver_policy,
             clock=self.clock,
             claims=self.settings.data_dir / "claims",
@@ -206,6 +231,15 @@ class App:
         with self.database.read() as conn:
             stored = facts.get(conn, name)
         return bytes.fromhex(stored) if stored else bytes(32)
+
+    def _read_link_keys(self) -> list[Key]:
+        with self.database.read() as conn:
+            found = facts.keys(conn, _LINK_KEY)
+        if found or self.read_only:
+            return found
+        with self.database.write() as conn:
+            facts.key(conn, _LINK_KEY)
+            return facts.keys(conn, _LINK_KEY)
 
     def _prepare(self, database: Database) -> None:
         path = Path(str(database.url.database))

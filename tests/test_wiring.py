@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 
 from digest.compose.links import DeadLinks, Links
+from digest.compose.preview import text_part
+from digest.compose.rotation import NOTICE
 from digest.deliver.delivery import Kind
+from digest.deliver.reply import Reply, Step
 from digest.errors import SchemaError, SettingsError, TaxonomyError
 from digest.relay.folder import FolderRelay
+from digest.relay.memory import MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
-from digest.settings import DatabaseSettings, DeliverySettings, EditionSettings, MailSettings, RelaySettings
+from digest.settings import (
+    DatabaseSettings,
+    DeliverySettings,
+    EditionSettings,
+    MailSettings,
+    RelaySettings,
+    WebSettings,
+)
 from digest.store import facts, migrate
 from digest.store.database import Database
+from digest.subscribers.consent import Evidence
+from digest.subscribers.subscriber import Profile, Schedule
 from digest.wiring import App, utc_now
-from tests.factories import NOW, TODAY, make_app, make_settings
+from tests.factories import NOW, TODAY, Clock, make_app, make_settings
 
 
 def reading(app: App) -> App:
@@ -99,6 +113,60 @@ def test_links(sqlite_database: Database, tmp_path: Path) -> None:
     assert isinstance(one, Links)
     assert one.leave(7) == other.leave(7)
     assert one.leave(7).startswith("https://digest.example.org/")
+
+
+def test_keys_of_links(database: Database, tmp_path: Path) -> None:
+    """The first use makes a key; a rotation adds one, old links go on working, and the next start signs anew."""
+    app = make_app(database, tmp_path)
+    (first,) = app.link_keys()
+    assert app.link_keys() == [first]
+    old = app.links
+    assert isinstance(old, Links)
+    made = app.rotate_link_keys()
+    assert [key.secret for key in made] == app.link_keys()
+    assert made[-1].since == NOW + NOTICE
+    restarted = make_app(database, tmp_path).links
+    assert isinstance(restarted, Links)
+    assert restarted.leave(7) != old.leave(7)
+    assert restarted.read_leave(old.leave_token(7)) == restarted.read_leave(restarted.leave_token(7)) == 7
+
+
+def test_reading_makes_no_key_of_links(sqlite_database: Database, tmp_path: Path) -> None:
+    """Who only reads finds no keys where none are, and makes none."""
+    app = reading(make_app(sqlite_database, tmp_path))
+    vars(app)["database"] = sqlite_database
+    assert app.link_keys() == []
+    with sqlite_database.read() as conn:
+        assert facts.get(conn, "links") is None
+
+
+def asked(app: App, address: str) -> None:
+    """Put a confirmation into the outbox."""
+    choices = {"profile": Profile(), "schedule": Schedule(), "evidence": Evidence(method="web")}
+    app.signup.request(address, now=app.clock(), **choices)  # type: ignore[arg-type] # a table has no types
+
+
+def test_mail_over_a_rotation(database: Database, tmp_path: Path, clock: Clock) -> None:
+    """A mail deferred before a rotation goes out after it, as it was; one planned later is signed by the new key.
+
+    The first is taken up by a process started since, the other by one that ran all the while.
+    """
+    relay = MemoryRelay(in_turn([Reply(step=Step.DOT, code=451, text="later")]))
+    app = make_app(database, tmp_path, relay=relay, clock=clock)
+    asked(app, "ada@example.org")
+    app.deliver()
+    assert (len(relay.tried), relay.accepted) == (1, [])
+    app.rotate_link_keys()
+    clock.advance(minutes=20)
+    make_app(database, tmp_path, relay=relay, clock=clock).deliver()
+    assert relay.accepted == relay.tried[:1]
+    asked(app, "bea@example.org")
+    app.deliver()
+    assert [mail.recipient for mail in relay.accepted] == ["ada@example.org", "bea@example.org"]
+    for mail, secret in zip(relay.accepted, app.link_keys(), strict=True):
+        token = re.search(r"/c/(\S+)", text_part(mail))
+        assert token
+        assert Links("https://digest.example.org", [secret]).read_confirm(token[1], clock())
 
 
 def test_the_sender(tmp_path: Path) -> None:
@@ -185,9 +253,10 @@ def test_a_hand_over_fits_into_its_lease(
 
 
 def test_signing_up(sqlite_database: Database, tmp_path: Path) -> None:
-    """Sign-ups work on the program's database, with its stamp."""
-    app = make_app(sqlite_database, tmp_path)
+    """Sign-ups work on the program's database, with its stamp, and forget when the settings say."""
+    app = make_app(sqlite_database, tmp_path, web=WebSettings(pending_days=5, keep_ip_days=9))
     assert (app.signup.database, app.signup.stamp) == (sqlite_database, app.stamp)
+    assert (app.signup.pending_for, app.signup.keep_ip_for) == (dt.timedelta(days=5), dt.timedelta(days=9))
 
 
 def test_the_clock(tmp_path: Path) -> None:

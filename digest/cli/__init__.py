@@ -16,6 +16,7 @@ from digest.cli import (
     dumps,
     edition,
     ingest,
+    links,
     papers,
     preview,
     send,
@@ -31,7 +32,7 @@ from digest.errors import AddressError, DigestError, PreferenceError, SettingsEr
 
 __all__ = ["app", "main"]
 
-for group in (dumps, edition, papers, subscribers, topics, db, bench):
+for group in (dumps, edition, papers, subscribers, topics, links, db, bench):
     app.add_typer(group.group)
 for command in (ingest, send, preview, why, status, config, demo, serve):
     command.register(app)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from digest.compose.rotation import Key
 from digest.store.schema import facts
 
 
@@ -18,6 +20,39 @@ def get(conn: Connection, name: str) -> str | None:
 
 def key(conn: Connection, name: str) -> bytes:
     """A random key of 32 bytes, made at its first use and kept for ever."""
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(facts)
-    conn.execute(insert.values(name=name, value=secrets.token_hex(32)).on_conflict_do_nothing())
+    _put(conn, name, secrets.token_hex(32))
     return bytes.fromhex(str(conn.scalar(sa.select(facts.c.value).where(facts.c.name == name))))
+
+
+def keys(conn: Connection, name: str) -> list[Key]:
+    """The key of this name and those that followed it (`links`, `links:2`, …), oldest first; none where none is."""
+    chosen = sa.or_(facts.c.name == name, facts.c.name.startswith(f"{name}:", autoescape=True))
+    rows = conn.execute(sa.select(facts.c.name, facts.c.value).where(chosen))
+    return [_key(row.value) for row in sorted(rows, key=lambda row: _place(row.name))]
+
+
+def rotate(conn: Connection, name: str, *, since: dt.datetime) -> list[Key]:
+    """Add a key that signs from a moment on; the others are kept. Returns all, oldest first."""
+    key(conn, name)
+    place = len(keys(conn, name)) + 1
+    # Who rotates at the same moment has taken this place: PostgreSQL tells us when their commit is done.
+    while not _put(conn, f"{name}:{place}", f"{secrets.token_hex(32)} {since.isoformat()}"):
+        place += 1
+    return keys(conn, name)
+
+
+def _put(conn: Connection, name: str, value: str) -> bool:
+    """Whether the name was free."""
+    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(facts)
+    # Returned rather than counted: psycopg tells no row count of such a statement.
+    put = insert.values(name=name, value=value).on_conflict_do_nothing().returning(facts.c.name)
+    return conn.scalar(put) is not None
+
+
+def _place(name: str) -> int:
+    return int(name.partition(":")[2] or 1)
+
+
+def _key(value: str) -> Key:
+    secret, _, since = value.partition(" ")
+    return Key(secret=bytes.fromhex(secret), since=dt.datetime.fromisoformat(since) if since else None)
