@@ -67,8 +67,8 @@ class Mail:
         return found
 
     def has(self, path: str) -> bool:
-        """Whether a link's path begins so."""
-        return any(re.match(rf"https?://[^/]+{re.escape(path)}", url) for url in self.links)
+        """Whether a link's path begins so; the empty path is in every mail."""
+        return not path or any(re.match(rf"https?://[^/]+{re.escape(path)}", url) for url in self.links)
 
     def header_bytes(self, name: str) -> bytes:
         """The value of a header as it went over the wire, unfolded and not otherwise touched."""
@@ -103,21 +103,24 @@ class Mailbox(SmtpServer):
         """All mails to this address, oldest first."""
         return [Mail(each.data) for each in list(self.accepted) if each.recipient == address]
 
-    def next(self, address: str) -> Mail:
-        """The oldest mail to this address that was not read yet; waits for it."""
+    def next(self, address: str, holding: str = "") -> Mail:
+        """The oldest mail to this address that was not read yet; waits for it.
+
+        Args:
+            holding: The path of a link, such as `/c/`: mails without it are passed over.
+        """
         with self._arrival:
-            came = self._arrival.wait_for(lambda: self.unread(address), PATIENCE_S)
+            came = self._arrival.wait_for(lambda: self._places(address, holding), PATIENCE_S)
             assert came, f"no further mail to {address} came"
-            mail = self.unread(address)[0]
-            self._read[address] += 1
-        return mail
+            place = self._places(address, holding)[0]
+            self._read[address] = place + 1
+        return self.of(address)[place]
 
     def unread(self, address: str) -> list[Mail]:
         """What came to this address and was not read yet."""
         return self.of(address)[self._read[address] :]
 
-    def wait_for(self, count: int) -> None:
-        """Wait until so many mails have come, to whomever."""
-        with self._arrival:
-            came = self._arrival.wait_for(lambda: len(self.accepted) >= count, PATIENCE_S)
-        assert came, f"{len(self.accepted)} of {count} mails came"
+    def _places(self, address: str, holding: str) -> list[int]:
+        """Which unread mails of this address hold such a link."""
+        mails = enumerate(self.of(address))
+        return [place for place, mail in mails if place >= self._read[address] and mail.has(holding)]

@@ -110,7 +110,7 @@ def test_a_zone_that_was_chosen(browser: Browser, shared: Service) -> None:
         shown(field(window, "subscribe", "zone")).select_option("Europe/Lisbon")
         field(window, "subscribe", "address").fill("lisbon@example.org")
         press(window, "subscribe", inside="#subscribe")
-        window.go(shared.mailbox.next("lisbon@example.org").link("/c/"))
+        window.go(shared.mailbox.next("lisbon@example.org", "/c/").link("/c/"))
         press(window, "confirm")
         assert field(window, "choices", "zone").input_value() == "Europe/Lisbon"
         choose(window, "choices", ["robotics"])

@@ -17,7 +17,7 @@ def test_a_confirmation_that_comes_too_late(browser: Browser, service: Service) 
     """It is gone, and its page offers a new one, which works."""
     with opened(browser, service.url) as window:
         subscribe(window, "late@example.org")
-        late = service.mailbox.next("late@example.org")
+        late = service.mailbox.next("late@example.org", "/c/")
         service.advance(days=3, minutes=1)
         assert window.go(late.link("/c/")) == 410
         press(window, "new link")
@@ -53,7 +53,7 @@ def test_links_that_are_not_ours(shared: Service) -> None:
     """Tampered with, of another purpose, or invented: every one is the same 404, byte for byte."""
     preferences = shared.join("forged@example.org")
     shared.post(f"{preferences}/data")
-    mail = shared.mailbox.next("forged@example.org")
+    mail = shared.mailbox.next("forged@example.org", "/x/")
     export, erase = path_of(mail.link("/x/")), path_of(mail.link("/e/"))
     last = "A" if export[-1] != "A" else "B"
     wrong = [
@@ -74,7 +74,7 @@ def test_taking_the_data_away(browser: Browser, shared: Service, script: bool, t
         arrive(window, shared, address)
         press(window, "mail me", inside="#data")
         assert told(window)
-        link = shared.mailbox.next(address).link("/x/")
+        link = shared.mailbox.next(address, "/x/").link("/x/")
         assert window.go(link) == 200
         with window.page.expect_download() as loading:
             press(window, "download")
@@ -91,7 +91,7 @@ def test_erasing_everything(browser: Browser, service: Service) -> None:
         arrive(window, service, "erase@example.org")
         preferences = window.page.url.partition("?")[0]
         press(window, "mail me", inside="#data")
-        link = service.mailbox.next("erase@example.org").link("/e/")
+        link = service.mailbox.next("erase@example.org", "/e/").link("/e/")
         assert window.go(link) == 200
         assert service.rows("SELECT state FROM subscribers") == [("active",)]
         press(window, "erase")
@@ -132,7 +132,7 @@ def test_leaving_by_the_link_that_is_seen(browser: Browser, service: Service) ->
     with opened(browser, service.url, script=False) as window:
         arrive(window, service, "leave@example.org")
         service.advance(days=1)
-        link = service.mailbox.next("leave@example.org").link("/u/")
+        link = service.mailbox.next("leave@example.org", "/u/").link("/u/")
         assert window.go(link) == 200
         assert service.rows("SELECT state FROM subscribers") == [("active",)]
         press(window, "unsubscribe")
