@@ -24,7 +24,7 @@ from digest.subscribers.preferences import (
 
 PAGE, PAGE_MAX = 20, 100  #: papers or editions on one page
 QUERY_MAX = 200  #: characters of a search
-TOPICS_MAX = 200  #: more than any taxonomy is likely to hold
+TOPICS_MAX = 100  #: more than any taxonomy is likely to hold
 #: The largest id that a database could hold.
 ID_MAX = 2**63 - 1
 
@@ -47,6 +47,11 @@ def _whole(value: object) -> object:
     return value
 
 
+def _number(value: object) -> object:
+    """An integer: to JSON Schema `4.0` is one too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _day(value: object) -> object:
     """The date that YYYY-MM-DD writes; by itself a date may also be a number of seconds."""
     if isinstance(value, str):
@@ -66,14 +71,19 @@ TopicId = Annotated[
 OneText = Annotated[str, Field(max_length=TEXT_MAX, pattern=_ONE_TEXT)]
 
 
-class _Model(BaseModel):
+class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Given(BaseModel):
+    # Not closed: keys may be added, and a reader of the document should be ready for them.
+    model_config = ConfigDict(frozen=True)
 
 
 # -- what is asked for ---------------------------------------------------------------------------------
 
 
-class Subscription(_Model):
+class Subscription(_Asked):
     """An address, and what its owner wants. All but the address may be left out, or be null."""
 
     address: str = Field(
@@ -95,7 +105,7 @@ class Subscription(_Model):
     weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] | None = Field(
         None, description="counts for weekly; mon if left out"
     )
-    hour: Annotated[int, Field(ge=HOUR_MIN, le=HOUR_MAX)] | None = Field(
+    hour: Annotated[int, Field(ge=HOUR_MIN, le=HOUR_MAX), BeforeValidator(_number)] | None = Field(
         None, description="of the reader's day, from which the digest is sent; the service's own if left out"
     )
     zone: (
@@ -105,12 +115,12 @@ class Subscription(_Model):
         description="IANA name of the reader's time zone; the service's own if left out",
         examples=["UTC"],
     )
-    cap: Annotated[int, Field(ge=CAP_MIN, le=CAP_MAX)] | None = Field(
+    cap: Annotated[int, Field(ge=CAP_MIN, le=CAP_MAX), BeforeValidator(_number)] | None = Field(
         None, description="papers in one digest at most; 10 if left out"
     )
 
 
-class PapersAsked(_Model):
+class PapersAsked(_Asked):
     """Which papers, and how many."""
 
     q: str = Field(
@@ -126,7 +136,7 @@ class PapersAsked(_Model):
     limit: Limit = Field(PAGE, description="papers on the page at most", examples=[5])
 
 
-class EditionsAsked(_Model):
+class EditionsAsked(_Asked):
     """Which editions, and how many."""
 
     # None is no value that a query could give, so the document does not name it.
@@ -137,30 +147,30 @@ class EditionsAsked(_Model):
 # -- what is given -------------------------------------------------------------------------------------
 
 
-class Accepted(_Model):
+class Accepted(_Given):
     """The same for every address, whatever is known of it."""
 
     status: Literal["check your inbox"] = "check your inbox"
 
 
-class Group(_Model):
+class Group(_Given):
     id: str
     label: str
 
 
-class Topic(_Model):
+class Topic(_Given):
     id: str
     group: str = Field(description="id of its group")
     label: str
     about: str = Field(description="one line")
 
 
-class Topics(_Model):
+class Topics(_Given):
     groups: list[Group]
     topics: list[Topic]
 
 
-class Paper(_Model):
+class Paper(_Given):
     """A paper as it stands now."""
 
     id: int = Field(description="stays the same, and means nothing")
@@ -175,12 +185,12 @@ class Paper(_Model):
     topics: list[str] = Field(description="ids of the topics it is about, surest first")
 
 
-class Papers(_Model):
+class Papers(_Given):
     papers: list[Paper]
     next_after: int | None = Field(description="`after` of the next page; null on the last")
 
 
-class Edition(_Model):
+class Edition(_Given):
     """The papers of one publication day, the same for everyone."""
 
     id: int
@@ -189,12 +199,12 @@ class Edition(_Model):
     papers: int = Field(description="how many it holds")
 
 
-class Editions(_Model):
+class Editions(_Given):
     editions: list[Edition]
     next_before: dt.date | None = Field(description="`before` of the next page; null on the last")
 
 
-class EditionPaper(_Model):
+class EditionPaper(_Given):
     """A paper as its edition froze it."""
 
     id: int
@@ -212,12 +222,12 @@ class EditionContents(Edition):
     contents: list[EditionPaper]
 
 
-class FieldProblem(_Model):
+class FieldProblem(_Given):
     field: str = Field(description="name of the field; empty where the whole is meant")
     reason: str
 
 
-class ProblemDocument(BaseModel):
+class ProblemDocument(_Given):
     """What went wrong (RFC 9457)."""
 
     type: str

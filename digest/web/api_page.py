@@ -116,7 +116,7 @@ def _type(schema: Mapping[str, Any], *, required: bool) -> str:
     if bounded.get("format") == "date":
         words = ["date, as 2026-11-20"]
     if bounded["type"] == "integer":
-        words.append(f"{bounded['minimum']} to {bounded['maximum']:,}")
+        words.append(f"{bounded['minimum']:.0f} to {bounded['maximum']:.0f}")
     if bounded["type"] == "string" and "maxLength" in bounded:
         words.append(f"at most {bounded['maxLength']} characters")
     return ", ".join([*words, *(["required"] if required else [])])
