@@ -18,6 +18,7 @@ debian_packages() {
     "$python" -c 'import ensurepip' 2>/dev/null || echo python3-venv
     command -v chromium >/dev/null || echo chromium
     [ -x /usr/sbin/smtp-sink ] || echo postfix
+    command -v redis-server >/dev/null || echo redis-server
 }
 
 install_debian_packages() {
@@ -26,7 +27,8 @@ install_debian_packages() {
         return 0
     fi
     echo "== apt-get install" $missing
-    # Postfix is wanted for its test programs alone: it is neither configured nor started.
+    # Postfix is wanted for its test programs alone: it is neither configured nor started. Neither is Redis: the tests
+    # start their own.
     guard=/usr/sbin/policy-rc.d
     if [ -e "$guard" ]; then
         guard=
