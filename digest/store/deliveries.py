@@ -112,7 +112,7 @@ def post(conn: Connection, row: Plan, *, now: dt.datetime) -> bool:
     """
     insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
     statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
-    added = int(conn.execute(statement.values(_values(row, now))).rowcount) > 0
+    added = conn.execute(statement.values(_values(row, now)).returning(deliveries.c.id)).first() is not None
     counted = sa.select(sa.literal(now, plans.c.at.type), sa.literal(1)).where(sa.literal(added))
     conn.execute(sa.insert(plans).from_select(["at", "eligible"], counted))
     return _reopen_withdrawn(conn, row) or added
@@ -259,7 +259,8 @@ def _mailable() -> sa.ColumnElement[bool]:
     active = sa.exists().where(
         subscribers.c.id == deliveries.c.subscriber_id, subscribers.c.state == State.ACTIVE
     )
-    return sa.or_(deliveries.c.kind != Kind.DIGEST, active)
+    # An address that was erased while its mail was on its way is not tried again.
+    return sa.or_(sa.and_(deliveries.c.kind != Kind.DIGEST, deliveries.c.recipient != ""), active)
 
 
 def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:

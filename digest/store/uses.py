@@ -19,7 +19,8 @@ def take(conn: Connection, purpose: str, subscriber_id: int, asked_s: int, *, at
     """
     insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(uses)
     values = {"purpose": purpose, "subscriber_id": subscriber_id, "asked_s": asked_s, "at": at}
-    return int(conn.execute(insert.values(values).on_conflict_do_nothing()).rowcount) > 0
+    statement = insert.values(values).on_conflict_do_nothing().returning(uses.c.purpose)
+    return conn.execute(statement).first() is not None
 
 
 def forget(conn: Connection, *, before: dt.datetime) -> None:
