@@ -69,18 +69,24 @@ class Window:
             self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
             for scheme in SCHEMES:
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-                self._shoot(f"{name}-{width}-{scheme}")
+                self._shoot(f"{name}-{width}-{scheme}", width)
                 assert self.violations() == [], f"{name} at {width}, {scheme}"
             assert self.overflow() <= 0, f"{name} has to be scrolled sideways at {width}"
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         if before is not None:
             self.page.set_viewport_size(before)
 
-    def _shoot(self, name: str) -> None:
+    def _shoot(self, name: str, width: int) -> None:
         folder = os.environ.get("DIGEST_SHOTS")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        if not folder:
+            return
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        # In a window as high as the page: what sticks to an edge would else hang in the middle of the picture.
+        self.page.set_viewport_size(
+            {"width": width, "height": self.page.evaluate("document.body.scrollHeight")}
+        )
+        self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
 
     def _on_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
