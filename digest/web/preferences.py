@@ -38,6 +38,7 @@ _NOTICES = {
     "move": "If that address can take mail, one is on its way to it. Open the link there to finish the change.",
     "data": "A mail with the links to your data is on its way. We send it once a day at most.",
 }
+_UNSAVED = "This is a preview: nothing is saved yet."
 #: For how many days a pause may be asked for; "" means until it is ended by hand.
 _PAUSES = {"": None, "7": 7, "14": 14, "30": 30}
 
@@ -76,7 +77,7 @@ def _add_choices(routes: APIRouter, site: Site, desk: _Desk) -> None:
         chosen = desk.choices(form, reader)
         if request.headers.get("x-fragment") == "preview":
             return desk.page(token, reader, sent=chosen, template="_preview")
-        return desk.page(token, reader, sent=chosen, status=422 if chosen.errors else 200)
+        return desk.page(token, reader, sent=chosen, notice=_UNSAVED, status=422 if chosen.errors else 200)
 
 
 def _add_pause(routes: APIRouter, site: Site, desk: _Desk) -> None:
