@@ -25,9 +25,9 @@ HTML_LIMIT_BYTES = 102_000  # where Gmail clips a mail
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _FIELD = re.compile(r"([!-9;-~]+): (\S.*)?")
 _ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=")
-#: RFC 8058 wants https; a demo on this machine has none.
+#: On one line, https first. RFC 8058 wants https; a demo on this machine has none.
 _UNSUBSCRIBE = re.compile(
-    r"<((?:https://|http://(?:localhost|127\.0\.0\.1)[:/])[!-~]+)>,\s+<(mailto:[!-~]+)>"
+    r"<((?:https://|http://(?:localhost|127\.0\.0\.1)[:/])[!-;=?-~]+)>, <(mailto:[!-;=?-~]+)>"
 )
 _LIVELY = frozenset(
     ["script", "img", "iframe", "object", "embed", "form", "input", "link", "svg", "video", "audio", "base"]

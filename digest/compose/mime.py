@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from email.utils import format_datetime
 from functools import lru_cache
+from urllib.parse import quote
 
 from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.compose.inert import line
@@ -34,6 +35,9 @@ class Envelopes:
         self._sender = sender
         self._links = links
         self._from = mailbox_header("From", line(sender.name, 80), sender.address)
+        self._mailto = quote(
+            sender.address, safe="@+!$'*"
+        )  # RFC 6068 section 2: `?` and `&` begin a field there
         self._bulk = b"".join(
             (
                 b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
@@ -47,15 +51,16 @@ class Envelopes:
     def bulk_headers(self, leave: str) -> bytes:
         """What a digest has beyond other mails, so that it is known as a list and left with one click.
 
-        The URIs stand as they are, one a line: folded or encoded, one-click is lost (RFC 8058).
+        List-Unsubscribe is one line, of about 150 characters and 785 at most: encoded or folded within a URI, one-click
+        is lost (RFC 8058). It could be folded between them to keep to 78 columns (RFC 5322); unfolded, there is nothing
+        about it to get wrong.
 
         Args:
             leave: The reader's leave link.
         """
         token = leave.rpartition("/")[2]
-        return (
-            f"List-Unsubscribe: <{leave}>,\r\n <mailto:{self._sender.address}?subject=leave%20{token}>\r\n"
-        ).encode("ascii") + self._bulk
+        line = f"List-Unsubscribe: <{leave}>, <mailto:{self._mailto}?subject=leave%20{token}>\r\n"
+        return line.encode("ascii") + self._bulk
 
     def message(
         self,

@@ -81,6 +81,24 @@ def test_wire() -> None:
     assert message.sender == LINKS.return_path(FIVE.id, "example.org")
 
 
+def test_longest_header() -> None:
+    """The longest base URL, sender and reader that can be still give a List-Unsubscribe of one sound line."""
+    links = Links("https://" + "b" * 192, [KEY])
+    sender = dataclasses.replace(SENDER, address=f"{'?' * 64}@{'d' * 253}")
+    widest = dataclasses.replace(FIVE, subscriber_id=2**63 - 1)
+    data = Composer(Templates.load(TEMPLATES), links, sender).digest(widest, by_key(PAPERS)).data
+    assert_wire(data)
+    (line,) = (line for line in data.split(b"\r\n") if line.startswith(b"List-Unsubscribe:"))
+    assert len(line) == 785
+
+
+def test_mailto_of_a_strange_sender() -> None:
+    """What means something in a mailto URI is escaped there: an address may hold it."""
+    sender = dataclasses.replace(SENDER, address="a?b&c=d%e+f@example.org")
+    data = Composer(Templates.load(TEMPLATES), LINKS, sender).digest(FIVE, by_key(PAPERS)).data
+    assert b">, <mailto:a%3Fb%26c%3Dd%25e+f@example.org?subject=leave%20" in data
+
+
 @pytest.mark.parametrize("kind", LETTERS)
 def test_wire_of_letters(kind: Kind) -> None:
     """Mails that answer a step are no list mail, and keep the other rules."""

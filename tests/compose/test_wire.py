@@ -22,6 +22,7 @@ GOOD = composer().digest(FIVE, by_key(PAPERS)).data
         (b"auto-generated", b"no"),
         (b"<https://digest.example.org/u/", b"<http://digest.example.org/u/"),
         (b"List-Unsubscribe: <https://digest", b"List-Unsubscribe: <https://dig\r\n est"),
+        (b">, <mailto:", b">,\r\n <mailto:"),
         (b"List-Unsubscribe: <https://digest.example.org", b"List-Unsubscribe: <https://other.example.org"),
         (b"List-Unsubscribe: <", b"List-Unsubscribe: =?utf-8?q?x?= <"),
         (b"=One-Click", b"=Yes"),
