@@ -55,7 +55,8 @@ HOSTILE = (
 )
 
 CONSENT = (
-    "Press the button and you agree to get this digest by mail. You can leave with one click at any time."
+    "I want this digest by e-mail at the address above, with the papers and at the times I chose. "
+    "I can leave with one click from any mail, and have all that is kept about me sent to me or erased."
 )
 _TOPICS = Path(__file__).parents[2] / "config" / "topics.toml"
 
