@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -42,7 +43,10 @@ class Wants(NamedTuple):
 
 
 class Wishes:
-    """The wishes of readers, each worked out once for all papers; a column is a paper, in the order given."""
+    """The wishes of readers, each worked out once for all papers; a column is a paper, in the order given.
+
+    Safe to share between threads: wishes are only ever added, and one thread at a time adds.
+    """
 
     def __init__(self, papers: Sequence[EditionPaper], taxonomy: Taxonomy) -> None:
         texts = [Text.of(paper.title, paper.abstract) for paper in papers]
@@ -54,14 +58,17 @@ class Wishes:
         self._columns: list[NDArray[np.int64]] = []
         self._strengths: list[NDArray[np.float64]] = []
         self._numbers: dict[tuple[str, str], int] = {}
+        self._lock = threading.Lock()
         self._add_topics(papers, taxonomy)
 
     def fork(self) -> Wishes:
         """The same wishes; those that are added to it are its own."""
         forked = copy(self)
-        forked._interests = self._interests.fork()
-        forked._met, forked._columns = list(self._met), list(self._columns)
-        forked._strengths, forked._numbers = list(self._strengths), dict(self._numbers)
+        with self._lock:  # half of a wish would give its number to another one
+            forked._interests = self._interests.fork()
+            forked._met, forked._columns = list(self._met), list(self._columns)
+            forked._strengths, forked._numbers = list(self._strengths), dict(self._numbers)
+        forked._lock = threading.Lock()
         return forked
 
     def of(self, profiles: Sequence[Profile]) -> list[Wants]:
@@ -69,15 +76,16 @@ class Wishes:
 
         A topic that the taxonomy does not know is dropped; who chose nothing else wants nothing.
         """
-        self._add_rules(profiles)
-        return [
-            Wants(
-                wanted=tuple(dict.fromkeys(self._wanted(profile))),
-                unwanted=tuple(dict.fromkeys(self._numbers[_RULE, rule] for rule in profile.exclude)),
-                anything=not (profile.topics or profile.interests or profile.include),
-            )
-            for profile in profiles
-        ]
+        with self._lock:
+            self._add_rules(profiles)
+            return [
+                Wants(
+                    wanted=tuple(dict.fromkeys(self._wanted(profile))),
+                    unwanted=tuple(dict.fromkeys(self._numbers[_RULE, rule] for rule in profile.exclude)),
+                    anything=not (profile.topics or profile.interests or profile.include),
+                )
+                for profile in profiles
+            ]
 
     def meeting(self, wishes: Sequence[int], column: int) -> tuple[int, ...]:
         """Return those of some wishes that a paper meets, in their order."""

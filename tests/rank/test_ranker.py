@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from digest.rank import ranker
 from digest.rank.interests import InterestIndex, InterestMatch
@@ -357,6 +360,30 @@ def test_a_fork_says_the_same_and_keeps_what_it_learns_to_itself() -> None:
     assert first == Ranker(papers, TAXONOMY).select(profiles, mailed=nothing)
     assert first == origin.fork().select(profiles, mailed=nothing) == origin.select(profiles, mailed=nothing)
     assert origin.fork().place(profiles[1]) == origin.place(profiles[1])
+
+
+def test_a_fork_of_a_ranker_at_work() -> None:
+    """A fork that is taken while its origin writes a wish down has all of the wish or nothing of it."""
+    papers = [paper(1, "A robot in a map"), paper(2, "Bread of rye")]
+    origin = Ranker(papers, TAXONOMY)
+    forks: list[Ranker] = []
+    forking = threading.Thread(target=lambda: forks.append(origin.fork()))
+
+    class Halting(list[NDArray[np.float64]]):
+        """The last place that a wish is written to: before it is there, another thread gets its time."""
+
+        def append(self, strengths: NDArray[np.float64]) -> None:
+            if forking.ident is None:
+                forking.start()
+                forking.join(0.2)  # more than a fork takes, if nothing holds it up
+            super().append(strengths)
+
+    origin._wishes._strengths = Halting(origin._wishes._strengths)
+    origin.select([Profile(interests=("robot",))], mailed=[()])
+    forking.join(30)
+    (fork,) = forks
+    for profile in (Profile(interests=("bread",)), Profile(interests=("robot",)), Profile(include=("rye",))):
+        assert fork.select([profile], mailed=[()]) == select(papers, [profile], TAXONOMY, mailed=[()])
 
 
 def test_each_wish_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
