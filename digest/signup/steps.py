@@ -90,7 +90,7 @@ def resume(conn: Connection, subscriber_id: int, evidence: Evidence, now: dt.dat
 
 def leave(conn: Connection, current: Subscriber, evidence: Evidence, now: dt.datetime) -> None:
     """End a subscription: what is not begun is withdrawn, and every link but the leave link is dead."""
-    ended = dict.fromkeys(("due_at", "paused_until", "replaces", "moves_to"))
+    ended = dict.fromkeys(("due_at", "paused_until", "replaces"))
     subscribers.change(conn, current.id, state=State.LEFT, epoch=current.epoch + 1, **ended)
     deliveries.withdraw(conn, [current.id], now=now, reason="left")
     consents.record(conn, current.id, Event.LEFT, evidence, at=now)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from digest.deliver.delivery import Status
 from digest.signup import Outcome, Signup
 from digest.store import subscribers
 from digest.subscribers.consent import Consent, Event
@@ -275,43 +274,3 @@ def test_a_suppressed_address(signup: Signup) -> None:
     assert ask(signup)[0] is Outcome.ASKED
     assert signup.confirm(ada.id, epoch=0, evidence=MAIL, now=NOW)
     assert stored(signup, ada).state is State.ACTIVE
-
-
-# -- erasing -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("left_before", [False, True])
-def test_erasing(signup: Signup, left_before: bool) -> None:
-    """Of who is erased neither address nor wishes stay anywhere; open mail is withdrawn, the ledger balances."""
-    ada, bo = active(signup), active(signup, "bo@example.org")
-    plan_digest(signup, ada)
-    if left_before:
-        signup.leave(ada, evidence=MAIL, now=NOW)
-    signup.erase(ada, evidence=COMMAND, now=NOW)
-    found = str(everything(signup)).lower()
-    assert "ada@" not in found
-    assert "bo@" in found
-    assert stored(signup, ada).profile == Profile()
-    assert {status for _kind, status, _to in mails(signup)} == {Status.SUPPRESSED}
-    assert events(signup, ada) == ["confirmed", "left", "erased"]
-    assert stored(signup, bo) == bo
-    signup.erase(ada, evidence=COMMAND, now=NOW)
-    assert events(signup, ada) == ["confirmed", "left", "erased"]
-    signup.erase(replace(ada, id=999), evidence=COMMAND, now=NOW)
-
-
-def test_erased_for_good(signup: Signup) -> None:
-    """No import brings an erased address back, whatever its case; its owner's confirmation does, as someone new."""
-    ada = active(signup)
-    signup.erase(ada, evidence=COMMAND, now=NOW)
-    outcome, nobody = ask(signup, "ADA@example.org", confirmed=True)
-    assert (outcome, nobody.id, nobody.state) == (Outcome.REFUSED, 0, State.LEFT)
-    assert "ada@" not in str(everything(signup)).lower()
-    outcome, again = ask(signup)
-    assert outcome is Outcome.ASKED
-    assert again.id != ada.id
-    assert ask(signup, confirmed=True)[0] is Outcome.REFUSED
-    assert signup.confirm(again.id, epoch=0, evidence=MAIL, now=NOW)
-    assert stored(signup, again).state is State.ACTIVE
-    signup.leave(again, evidence=MAIL, now=NOW, goodbye=False)
-    assert ask(signup, confirmed=True)[0] is Outcome.REFUSED
