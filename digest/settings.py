@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from digest.compose.links import CONFIRM_AGE
 from digest.errors import AddressError, PreferenceError, SettingsError
 from digest.subscribers.address import normalise
 from digest.subscribers.preferences import schedule
@@ -117,7 +118,10 @@ class WebSettings(_Section):
         200, ge=1, description="sign-ups of all clients in an hour, above which an alarm is logged"
     )
     body_cap_bytes: int = Field(65536, ge=1024, description="largest form or document taken, in bytes")
-    pending_days: int = Field(7, ge=1, description="days after which an unconfirmed sign-up is forgotten")
+    # Not before the link to confirm has expired: its mail says how long that works.
+    pending_days: int = Field(
+        7, ge=CONFIRM_AGE.days, description="days after which an unconfirmed sign-up is forgotten"
+    )
     keep_ip_days: int = Field(30, ge=1, description="days that the address of a request to subscribe is kept")
     templates: Path | None = Field(None, description="your own templates/web; ours if not set")
 

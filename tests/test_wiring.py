@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from digest.compose.links import DeadLinks, Links
+from digest.compose.links import CONFIRM_AGE, DeadLinks, Links
 from digest.compose.preview import text_part
 from digest.compose.rotation import NOTICE
 from digest.deliver.delivery import Kind
@@ -257,6 +258,13 @@ def test_signing_up(sqlite_database: Database, tmp_path: Path) -> None:
     app = make_app(sqlite_database, tmp_path, web=WebSettings(pending_days=5, keep_ip_days=9))
     assert (app.signup.database, app.signup.stamp) == (sqlite_database, app.stamp)
     assert (app.signup.pending_for, app.signup.keep_ip_for) == (dt.timedelta(days=5), dt.timedelta(days=9))
+
+
+def test_no_sign_up_is_forgotten_early() -> None:
+    """A sign-up is kept at least as long as the link to confirm it works."""
+    WebSettings(pending_days=CONFIRM_AGE.days)
+    with pytest.raises(ValidationError, match="pending_days"):
+        WebSettings(pending_days=CONFIRM_AGE.days - 1)
 
 
 def test_the_clock(tmp_path: Path) -> None:
