@@ -293,6 +293,22 @@ def test_erased_in_the_middle_of_a_plan(database: Database) -> None:
     assert counted(database)[1] == 0
 
 
+def test_moved_in_the_middle_of_a_plan(database: Database) -> None:
+    """Whoever has another address when the planner writes is mailed there, with links that open."""
+    publish_edition(database, "A Kite")
+    moved, other = reader(database), reader(database)
+
+    def identify(kind: Kind, day: dt.date, who: int) -> str:
+        with database.write() as conn:
+            subscribers.change(conn, moved.id, address="new@example.org", epoch=5)
+        return STAMP.message_id(kind, day, who)
+
+    plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)
+    with database.write() as conn:
+        mails = deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + DAY, limit=9)
+    assert {(mail.recipient, mail.epoch) for mail in mails} == {("new@example.org", 5), (other.address, 0)}
+
+
 def test_many_planners_at_once(database: Database) -> None:
     """Four planners that start together make one row a reader."""
     publish_edition(database, "A Kite")

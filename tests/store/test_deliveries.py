@@ -476,6 +476,52 @@ def test_withdrawing(database: Database) -> None:
         assert deliveries.balance(conn).difference == 0
 
 
+def test_posting(database: Database) -> None:
+    """One mail of a kind and date; one that was withdrawn unsent is planned anew, and counted once."""
+    with database.write() as conn:
+        ada, bo = add_subscriber(conn), add_subscriber(conn)
+        mail = planned(ada, kind=Kind.CONFIRM)
+        assert deliveries.post(conn, mail, now=NOW)
+        assert not deliveries.post(conn, mail, now=NOW)
+        assert deliveries.post(conn, replace(mail, kind=Kind.LOGIN), now=NOW)
+        assert deliveries.post(conn, planned(bo, kind=Kind.CONFIRM), now=NOW)
+        deliveries.withdraw(conn, [ada.id], now=NOW, reason="left")
+        again = replace(mail, epoch=2, recipient="new@example.org", planned_at=NOW + HOUR)
+        assert deliveries.post(conn, again, now=NOW + HOUR)
+        assert statuses(conn) == ["planned", "suppressed", "planned"]
+        assert column(conn, "epoch")[0] == 2
+        assert column(conn, "recipient")[0] == "new@example.org"
+        assert (column(conn, "reason")[0], column(conn, "settled_at")[0]) == (None, None)
+        assert deliveries.balance(conn).eligible == 3
+        claim(conn)
+        deliveries.begin(conn, {1: HASH}, claimant="me", now=NOW + HOUR)
+        deliveries.settle(conn, [result(1, Status.SENT)], claimant="me", now=NOW + HOUR)
+        assert not deliveries.post(conn, mail, now=NOW + HOUR)
+        assert [entry.kind for entry in deliveries.history(conn, ada.id)] == [Kind.CONFIRM, Kind.LOGIN]
+
+
+def test_readdressing(database: Database) -> None:
+    """Of a reader who moves, unbegun digests go to the new address; what is fixed, dead or begun does not."""
+    with database.write() as conn:
+        ada, bo = add_subscriber(conn), add_subscriber(conn)
+        begun, tried, claimed_ = (plan_for(conn, ada, local_date=TODAY + n * DAY)[0] for n in range(3))
+        claim(conn)
+        deliveries.begin(conn, {begun: HASH, tried: HASH}, claimant="me", now=NOW)
+        deliveries.settle(conn, [result(tried, Status.DEFERRED, retry_at=NOW)], claimant="me", now=NOW)
+        kinds = (Kind.LOGIN, Kind.MOVED)
+        deliveries.plan(conn, [planned(ada, kind=kind) for kind in kinds] + [planned(bo)], now=NOW)
+        deliveries.readdress(conn, ada.id, recipient="new@example.org", epoch=7, now=NOW)
+        wanted = ["claimed", "suppressed", "planned", "suppressed", "planned", "planned"]
+        assert statuses(conn) == wanted
+        there = [ada.address, ada.address, "new@example.org", ada.address, ada.address, bo.address]
+        assert column(conn, "recipient") == there
+        assert column(conn, "epoch") == [0, 0, 7, 0, 0, 0]
+        assert column(conn, "claimant") == ["me", None, None, None, None, None]
+        assert column(conn, "reason") == [None, "moved", None, "moved", None, None]
+        assert deliveries.begin(conn, {claimed_: HASH}, claimant="me", now=NOW) == set()
+        assert deliveries.balance(conn).difference == 0
+
+
 def test_blanking(database: Database) -> None:
     """Of an erased reader's rows neither address nor picks stay; they are counted all the same."""
     with database.write() as conn:

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from digest.store import subscribers
+from digest.store import schema, subscribers
 from digest.store.database import Database
 from digest.store.subscribers import Standing, Step
-from digest.subscribers.subscriber import Frequency, Profile, Schedule, State
+from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
 from tests.factories import DAY, HOUR, NOW, TODAY, add_subscriber, publish_edition
 
 PROFILE = Profile(
@@ -91,11 +91,11 @@ def test_changing(database: Database) -> None:
 def test_removing(database: Database) -> None:
     """Of who is removed nothing stays that names or describes them; the row stays for the ledger."""
     with database.write() as conn:
-        ada = add_subscriber(conn, "ada@example.org", profile=PROFILE)
+        ada, bo = add_subscriber(conn, "ada@example.org", profile=PROFILE), add_subscriber(conn)
+        subscribers.change(conn, ada.id, replaces=bo.id, moves_to=bo.id, paused_until=TODAY)
         subscribers.remove(conn, [ada.id])
-        removed = subscribers.get(conn, ada.id)
-        assert removed is not None
-        assert (removed.address, removed.state, removed.profile) == ("", State.LEFT, Profile())
+        gone = Subscriber(id=ada.id, address="", state=State.LEFT, epoch=1, confirmed_at=NOW)
+        assert subscribers.get(conn, ada.id) == gone
         assert subscribers.find(conn, "ada@example.org") is None
         assert subscribers.standing(conn, ada.id).due_at is None
         add_subscriber(conn, "ada@example.org")
@@ -209,32 +209,6 @@ def test_giving_back(database: Database) -> None:
     assert cursors == [None, second, first]
 
 
-def test_consent(database: Database) -> None:
-    """What a subscriber agreed to is kept in its order, apart from the others'."""
-    with database.write() as conn:
-        ada, bo = add_subscriber(conn).id, add_subscriber(conn).id
-        subscribers.consent(conn, ada, at=NOW, event="asked", method="command")
-        subscribers.consent(conn, bo, at=NOW, event="asked", method="import")
-        subscribers.consent(conn, ada, at=NOW + HOUR, event="confirmed", method="link")
-        assert subscribers.consented(conn, ada) == [
-            (NOW, "asked", "command"),
-            (NOW + HOUR, "confirmed", "link"),
-        ]
-
-
-def test_suppressions(database: Database) -> None:
-    """An address is suppressed once, with its first reason, until it is allowed again."""
-    with database.write() as conn:
-        assert subscribers.suppressed(conn, "ab") is None
-        subscribers.suppress(conn, "ab", reason="erased", at=NOW)
-        subscribers.suppress(conn, "ab", reason="bounced", at=NOW)
-        assert subscribers.suppressed(conn, "ab") == "erased"
-        subscribers.allow(conn, "cd")
-        assert subscribers.suppressed(conn, "ab") == "erased"
-        subscribers.allow(conn, "ab")
-        assert subscribers.suppressed(conn, "ab") is None
-
-
 def test_spans_are_given_back_in_the_order_of_ids(database: Database) -> None:
     """Rows are locked in one order by all who write many of them, or two on PostgreSQL would stop each other."""
     given: list[object] = []
@@ -250,10 +224,100 @@ def test_spans_are_given_back_in_the_order_of_ids(database: Database) -> None:
     assert keys == [1, 2, 3]
 
 
-def test_who_is_gone(database: Database) -> None:
-    """Gone is who has left; no other state is, nor who was not asked about."""
+def test_where_readers_are_reached(database: Database) -> None:
+    """Address and epoch as they stand, of who was asked about and has not left."""
     with database.write() as conn:
-        people = {state: add_subscriber(conn, state=state).id for state in State}
-        add_subscriber(conn, state=State.LEFT)
-        assert subscribers.gone(conn, list(people.values())) == {people[State.LEFT]}
-        assert subscribers.gone(conn, []) == set()
+        people = {state: add_subscriber(conn, state=state) for state in State}
+        add_subscriber(conn)
+        moved = people[State.ACTIVE]
+        subscribers.change(conn, moved.id, address="new@example.org", epoch=4)
+        reached = subscribers.reached(conn, [each.id for each in people.values()])
+        assert set(reached) == {each.id for state, each in people.items() if state is not State.LEFT}
+        assert reached[moved.id] == ("new@example.org", 4)
+        assert subscribers.reached(conn, []) == {}
+
+
+def test_entering(database: Database) -> None:
+    """Who is new, pending, has left or bounced is pending afresh, with the newest choices; who is subscribed is not."""
+    edition = publish_edition(database, "On Kites")
+    with database.write() as conn:
+        for state in State:
+            known = add_subscriber(conn, f"{state}@example.org", state=state)
+            values = {"cursor_edition_id": edition, "last_date": TODAY, "epoch": 3, "paused_until": TODAY}
+            subscribers.change(conn, known.id, **values, replaces=known.id, moves_to=known.id)
+            before = subscribers.standing(conn, known.id)
+            entered = enter(conn, known.address)
+            after = subscribers.standing(conn, known.id)
+            if state in (State.ACTIVE, State.PAUSED):
+                assert (entered, after) == (None, before)
+                continue
+            assert entered == after.subscriber
+            assert entered == Subscriber(
+                id=known.id,
+                address=known.address,
+                state=State.PENDING,
+                profile=PROFILE,
+                schedule=SCHEDULE,
+                epoch=3,
+                asked_at=NOW + HOUR,
+            )
+            assert (after.cursor_edition_id, after.due_at, after.last_date) == (None, None, TODAY)
+        new = enter(conn, "new@example.org")
+        assert new is not None
+        assert (new.state, new.profile, new.epoch, new.asked_at) == (State.PENDING, PROFILE, 0, NOW + HOUR)
+        asked = enter(conn, "new@example.org", replaces=new.id)
+        assert asked == replace(new, replaces=new.id)
+
+
+def enter(conn: Connection, address: str, replaces: int | None = None) -> Subscriber | None:
+    return subscribers.enter(
+        conn,
+        address=address,
+        address_key=address,
+        profile=PROFILE,
+        schedule=SCHEDULE,
+        now=NOW + HOUR,
+        replaces=replaces,
+    )
+
+
+def test_holding(database: Database) -> None:
+    """Several are held by id, or one by address; who is not there is left out."""
+    with database.write() as conn:
+        ada, bo = add_subscriber(conn, "Ada@example.org"), add_subscriber(conn)
+        assert list(subscribers.hold_all(conn, {bo.id, 999, ada.id}).items()) == [(ada.id, ada), (bo.id, bo)]
+        assert subscribers.hold_address(conn, "ada@example.org") == ada
+        assert subscribers.hold_address(conn, "cy@example.org") is None
+
+
+def test_who_has_not_confirmed(database: Database) -> None:
+    """Pending and asked before a moment; who was put down without a time of asking counts from when they came."""
+    with database.write() as conn:
+        old = add_subscriber(conn, state=State.PENDING)
+        subscribers.change(conn, old.id, asked_at=None)
+        late = add_subscriber(conn, state=State.PENDING, now=NOW + HOUR)
+        add_subscriber(conn)
+        for before, found in ((NOW, []), (NOW + HOUR, [old.id]), (NOW + DAY, [old.id, late.id])):
+            assert subscribers.unconfirmed(conn, asked_before=before) == found
+        assert subscribers.hold_unconfirmed(conn, [late.id, 999], asked_before=NOW + DAY) == [late.id]
+
+
+def test_whose_pause_ends(database: Database) -> None:
+    """Found by the date they named, while they pause."""
+    with database.write() as conn:
+        for until in (TODAY, TODAY + DAY, TODAY + 2 * DAY, None):
+            paused = add_subscriber(conn, state=State.PAUSED)
+            subscribers.change(conn, paused.id, paused_until=until)
+        active = add_subscriber(conn)
+        subscribers.change(conn, active.id, paused_until=TODAY)
+        found = subscribers.paused_until(conn, TODAY + DAY)
+        assert [each.paused_until for each in found] == [TODAY, TODAY + DAY]
+
+
+def test_all_that_a_row_says(database: Database) -> None:
+    """Every column by its name, but the key that is drawn from the address."""
+    with database.write() as conn:
+        ada = add_subscriber(conn, "ada@example.org", profile=PROFILE)
+        found = subscribers.fields(conn, ada.id)
+    assert set(found) == set(schema.subscribers.c.keys()) - {"address_key"}
+    assert (found["address"], found["topics"], found["state"]) == ("ada@example.org", ["kites"], "active")
