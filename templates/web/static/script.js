@@ -65,7 +65,13 @@
     search.addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   }
 
+  // A field that the browser refuses must be seen, also behind a closed heading.
+  form.addEventListener("invalid", (event) => {
+    for (let box = event.target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  }, true);
+
   // The preview of choices that are not saved yet.
+  const unsaved = form.querySelector(".unsaved");
   const button = form.querySelector("[formaction]");
   let timer = 0;
   let running = null;
@@ -86,6 +92,8 @@
       if (!answer.ok || !fresh || mine !== running) return;
       panel.replaceChildren(...fresh.childNodes);
       say(panel.querySelector(".tally").textContent);
+      // On a phone the panel is far below: the count stands beside the button.
+      unsaved.textContent = `${panel.querySelector(".tally b")?.textContent ?? "No papers"}, not saved yet`;
     } catch {
       // Offline, too slow, or overtaken by a newer one: the panel stays as it is.
     } finally {
@@ -95,7 +103,7 @@
   const changed = () => {
     count();
     if (!button) return;
-    form.querySelector(".unsaved").hidden = false;
+    unsaved.hidden = false;
     clearTimeout(timer);
     timer = setTimeout(preview, WAIT_MS);
   };
