@@ -8,7 +8,7 @@ from itertools import islice
 
 from playwright.sync_api import Browser
 
-from tests.browser.mailbox import PATIENCE_S
+from tests.browser.mailbox import PATIENCE_S, Mail
 from tests.browser.service import Service, path_of
 from tests.browser.window import opened
 from tests.smtp_server import wait_until
@@ -22,14 +22,14 @@ _SCANNER = {
     "Sec-Purpose": "prefetch",
     "X-Forwarded-For": "203.0.113.7",
 }
-_READERS = 100
-_AT_ONCE = 24  #: tabs: each is waited for until its network has been idle for half a second
+_READERS = 100  #: who get some 230 mails
+_AT_ONCE = 20  #: tabs: each is waited for until its network has been idle for half a second
 _HREF = re.compile(rb'(?:href|src|action|formaction)="(/[^"]*)"')
 
 
 def test_a_scanner_changes_nothing(browser: Browser, service: Service) -> None:
     """Every link of mails of every kind is got, its head too, and rendered with JavaScript: no row differs."""
-    busy(service)
+    last = busy(service)
     mails = [
         mail
         for who in {each.recipient for each in service.mailbox.accepted}
@@ -45,13 +45,12 @@ def test_a_scanner_changes_nothing(browser: Browser, service: Service) -> None:
     render(browser, service, links)
     assert service.tables() == before
     # What was looked at would have shown a change: one reader leaves.
-    leaving = next(link for link in links if kind_of(path_of(link)) == "u")
-    assert service.post(path_of(leaving), b"List-Unsubscribe=One-Click").status == 200
+    assert service.post(path_of(last.link("/u/")), b"List-Unsubscribe=One-Click").status == 200
     assert service.tables() != before
 
 
-def busy(service: Service) -> None:
-    """Bring readers into every state in which they get a mail whose links do something."""
+def busy(service: Service) -> Mail:
+    """Bring readers into every state in which they get a mail whose links do something; returns one's digest."""
     readers = [f"reader{number}@example.org" for number in range(_READERS)]
     pending, active = readers[:10], readers[10:]
     service.publish(0)
@@ -63,20 +62,22 @@ def busy(service: Service) -> None:
     service.advance(hours=1)
     for address in active:
         assert service.mailbox.next(address).has("/p/")
-    for address in active[:10]:  # goodbye
+    leaving, asking, taking, moving = (active[start : start + 10] for start in (0, 10, 20, 30))
+    for address in leaving:  # goodbye
         assert service.post(path_of(service.mailbox.of(address)[-1].link("/u/"))).status == 200
-    for address in active[10:20]:  # a link to the choices, for who subscribes again
+    for address in asking:  # a link to the choices, for who subscribes again
         assert service.submit("/subscribe", address=address).status == 303
-    for address in active[20:30]:  # links to export and erase
+    for address in taking:  # links to export and erase
         assert service.post(f"{preferences[address]}/data").status == 303
-    for address in active[30:40]:  # a confirmation of the new address
+    for address in moving:  # a confirmation of the new address
         assert service.submit(f"{preferences[address]}/move", address=f"new-{address}").status == 303
-    for address in active[:30]:
+    for address in (*leaving, *asking, *taking):
         service.mailbox.next(address)
-    asked = {address: service.mailbox.next(f"new-{address}") for address in active[30:40]}
-    for address in active[30:35]:  # a notice to the old address
+    asked = {address: service.mailbox.next(f"new-{address}") for address in moving}
+    for address in moving[:5]:  # a notice to the old address
         service.confirm(asked[address])
         service.mailbox.next(address)
+    return service.mailbox.of(active[-1])[-1]
 
 
 def follow(service: Service, links: Iterable[str]) -> None:
@@ -85,7 +86,7 @@ def follow(service: Service, links: Iterable[str]) -> None:
     named = set()
     for path in found:
         answer = service.get(path, headers=_SCANNER)
-        assert answer.status in (200, 404), path
+        assert answer.status in (200, 404, 410), path
         named |= {each.decode().partition("#")[0] for each in _HREF.findall(answer.body)}
     for path in named - found:
         assert service.get(path, headers=_SCANNER).status < 500, path
@@ -96,15 +97,12 @@ def follow(service: Service, links: Iterable[str]) -> None:
 def render(browser: Browser, service: Service, links: Iterable[str]) -> None:
     """Open every link in a browser that runs scripts, and wait until nothing is loaded any more."""
     with opened(browser, service.url) as window:
-        context = window.page.context
+        tabs = [window.page.context.new_page() for _ in range(_AT_ONCE)]
         for some in batches(sorted(links), _AT_ONCE):
-            tabs = [context.new_page() for _ in some]
-            for tab, link in zip(tabs, some, strict=True):
+            for tab, link in zip(tabs, some, strict=False):
                 tab.goto(link, wait_until="commit")
             for tab in tabs:
                 tab.wait_for_load_state("networkidle")
-            for tab in tabs:
-                tab.close()
 
 
 def batches(links: Iterable[str], size: int) -> Iterator[list[str]]:
