@@ -6,6 +6,7 @@ Documents have the keys of the command's `--json` where the noun is the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from digest.errors import AddressError, PreferenceError
 from digest.store import editions, papers
 from digest.subscribers.address import normalise
-from digest.subscribers.consent import CONSENT
+from digest.subscribers.consent import CONSENT, consent_version
 from digest.subscribers.preferences import profile, schedule
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.web import api_models as models
@@ -60,7 +61,7 @@ def _add_subscribing(routes: APIRouter, site: Site) -> None:
             wanted.address,
             profile=wants,
             schedule=when,
-            evidence=site.evidence(request, "api"),
+            evidence=replace(site.evidence(request, "api"), text_version=consent_version()),
             now=site.now(),
         )
         return models.Accepted()

@@ -10,7 +10,6 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from digest.subscribers.address import LONGEST
 from digest.subscribers.preferences import (
@@ -39,9 +38,9 @@ _ONE_TEXT = rf"^[^{_REFUSED}]*$"
 
 
 def _whole(value: object) -> object:
-    """The number that ASCII digits write; int() alone takes ` 1_0`, `+1` and foreign digits too."""
+    """The number that ASCII digits write, in one way; int() alone takes ` 1_0`, `+1`, `01` and foreign digits too."""
     if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,19}", value):
+        if not re.fullmatch(r"0|[1-9][0-9]{0,18}", value):
             raise ValueError("is not a whole number")
         return int(value)
     return value
@@ -139,8 +138,7 @@ class PapersAsked(_Asked):
 class EditionsAsked(_Asked):
     """Which editions, and how many."""
 
-    # None is no value that a query could give, so the document does not name it.
-    before: Day | SkipJsonSchema[None] = Field(None, description="next_before of the page before")
+    before: Day = Field(dt.date.max, description="next_before of the page before")
     limit: Limit = Field(PAGE, description="editions on the page at most", examples=[5])
 
 
