@@ -76,8 +76,18 @@ def activate(
 ) -> None:
     """Take a yes, given at `confirmed_at`."""
     subscribers.change(conn, subscriber_id, state=State.ACTIVE, confirmed_at=confirmed_at)
+    if confirmed_at < now:
+        _start_today(conn, subscriber_id, now)
     schedule(conn, subscriber_id, now)
     consents.record(conn, subscriber_id, Event.CONFIRMED, evidence, at=confirmed_at)
+
+
+def _start_today(conn: Connection, subscriber_id: int, now: dt.datetime) -> None:
+    """Of the days since a yes that was given elsewhere, none is made up for: a weekly digest waits for its weekday."""
+    standing = subscribers.standing(conn, subscriber_id)
+    if standing.last_date is None:
+        today = local_date(now, standing.subscriber.schedule.zone)
+        subscribers.change(conn, subscriber_id, last_date=today - dt.timedelta(days=1))
 
 
 def resume(conn: Connection, subscriber_id: int, evidence: Evidence, now: dt.datetime) -> None:

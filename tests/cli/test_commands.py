@@ -13,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from digest.signup import Signup
+from digest.store.database import Database
+from digest.subscribers.consent import Evidence
+from digest.subscribers.subscriber import Profile, Schedule
 from tests.cli.conftest import Run, write_dump
-from tests.factories import daily_papers
+from tests.factories import STAMP, daily_papers
 
 _OLD = dt.date(2020, 1, 1)
 
@@ -169,6 +173,37 @@ def test_import_from_standard_input(run: Run, site: Path) -> None:
     assert (done.code, done.out) == (0, "1 asked; 0 bad lines.\n")
     [ada] = run("subscribers", "list", "--json").json["subscribers"]
     assert ada["state"] == "pending"
+
+
+def test_an_import_says_when_they_agreed(run: Run, site: Path) -> None:
+    """The file's confirmed_at is what the record says, in UTC; one that is yet to come is a bad line."""
+    lines = ("ada@example.org,2025-03-01T09:30:00+01:00", "bea@example.org,2999-01-01", "cy@example.org,")
+    (site / "people.csv").write_text("\n".join(("address,confirmed_at", *lines)) + "\n")
+    done = run("subscribers", "import", "people.csv", "--confirmed")
+    assert (done.code, done.out) == (3, "2 added; 1 bad line.\n")
+    assert "people.csv:3: bea@example.org: not imported, its confirmed_at is yet to come" in done.err
+    shown = run("subscribers", "show", "ada@example.org", "--json").json
+    at = "2025-03-01T08:30:00+00:00"
+    assert (shown["state"], shown["confirmed_at"]) == ("active", at)
+    line = {"at": at, "event": "confirmed", "method": "import", "ip": None, "text_version": None}
+    assert shown["consent"] == [line]
+    assert "2025-03-01 08:30 UTC confirmed by import\n" in run("subscribers", "show", "ada@example.org").out
+    heard = run("subscribers", "show", "cy@example.org", "--json").json["confirmed_at"]
+    assert dt.datetime.fromisoformat(heard).date() == dt.datetime.now(dt.UTC).date()
+
+
+def test_the_record_of_a_sign_up_by_the_web(run: Run, site: Path) -> None:
+    """What was agreed to, when and from where is shown as it was asked for, and where it was forgotten, nothing."""
+    assert run("db", "upgrade").code == 0
+    [path] = site.rglob("*.db")
+    database = Database(f"sqlite:///{path}")
+    now = dt.datetime(2026, 11, 20, 8, tzinfo=dt.UTC)
+    seen = Evidence(method="web", ip="2001:db8::7", text_version="ab12")
+    signup = Signup(database=database, stamp=STAMP)
+    signup.request("ada@example.org", profile=Profile(), schedule=Schedule(), evidence=seen, now=now)
+    database.close()
+    told = run("subscribers", "show", "ada@example.org").out
+    assert "2026-11-20 08:00 UTC asked by web from 2001:db8::7, text ab12\n" in told
 
 
 def test_import_takes_zone_and_hour_from_the_settings(

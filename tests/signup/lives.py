@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from digest.deliver.delivery import Status
 from digest.signup import Outcome, Signup
 from digest.store import consents, deliveries, subscribers
 from digest.store.database import Database
@@ -128,8 +129,7 @@ def hand_over(signup: Signup) -> None:
         hashes = dict.fromkeys([mail.id for mail in taken], "ab" * 32)
         begun = deliveries.begin(conn, hashes, claimant="me", now=NOW)
         results = [
-            deliveries.Result(delivery_id=key, status=deliveries.Status.SENT, reply="250")
-            for key in sorted(begun)
+            deliveries.Result(delivery_id=key, status=Status.SENT, reply="250") for key in sorted(begun)
         ]
         deliveries.settle(conn, results, claimant="me", now=NOW)
 

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from digest.deliver.delivery import Status
 from digest.signup import Outcome, Signup
 from digest.store import deliveries, subscribers
 from digest.subscribers.subscriber import State, Subscriber
@@ -212,9 +213,7 @@ def test_mail_in_mid_air_when_erased(signup: Signup) -> None:
         (mail,) = deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9)
         deliveries.begin(conn, {mail.id: hashes}, claimant="me", now=NOW)
     signup.erase(ada, evidence=MAIL, now=NOW)
-    later = deliveries.Result(
-        delivery_id=mail.id, status=deliveries.Status.DEFERRED, retry_at=NOW, reply="451"
-    )
+    later = deliveries.Result(delivery_id=mail.id, status=Status.DEFERRED, retry_at=NOW, reply="451")
     with signup.database.write() as conn:
         deliveries.settle(conn, [later], claimant="me", now=NOW)
         (again,) = deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9)

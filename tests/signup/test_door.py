@@ -15,7 +15,7 @@ from digest.errors import AddressError
 from digest.signup import Outcome, Signup
 from digest.store import deliveries, subscribers
 from digest.subscribers.consent import Consent, Event, Evidence
-from digest.subscribers.subscriber import Profile, Schedule, State
+from digest.subscribers.subscriber import Frequency, Profile, Schedule, State
 from tests.factories import DAY, HOUR, NOW, STAMP, TODAY
 from tests.signup.lives import (
     ADDRESS,
@@ -282,6 +282,27 @@ def test_added_by_who_can_show_consent(signup: Signup) -> None:
     assert (ada.state, ada.confirmed_at) == (State.ACTIVE, last_year)
     assert record(signup, ada) == [Consent(at=last_year, event=Event.CONFIRMED, evidence=imported)]
     assert mails(signup) == []
+
+
+@pytest.mark.parametrize(
+    ("frequency", "due_at"), [(Frequency.DAILY, NOW), (Frequency.WEEKLY, NOW + 3 * DAY - HOUR)]
+)
+def test_the_first_digest_after_an_import(signup: Signup, frequency: Frequency, due_at: dt.datetime) -> None:
+    """Who agreed long ago is due as if they had today: on their weekday, not at once for the weeks gone by."""
+    schedule = Schedule(frequency=frequency, weekday=0, hour=7)
+    _outcome, ada = ask(signup, confirmed=True, schedule=schedule, confirmed_at=NOW - 40 * DAY)
+    assert standing(signup, ada).due_at == due_at
+    assert standing(signup, ada).last_date == TODAY - DAY
+
+
+def test_an_import_of_who_was_mailed_today(signup: Signup) -> None:
+    """Who is added again keeps the date that they were served last, and gets no second digest on it."""
+    request(signup)
+    ada = known(signup)
+    with signup.database.write() as conn:
+        subscribers.change(conn, ada.id, last_date=TODAY, last_mailed_at=NOW)
+    ask(signup, confirmed=True, confirmed_at=NOW - DAY)
+    assert standing(signup, ada).last_date == TODAY
 
 
 def test_a_pending_address_added_by_import(signup: Signup) -> None:

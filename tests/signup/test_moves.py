@@ -324,7 +324,7 @@ def test_an_address_that_cannot_be_mailed(signup: Signup) -> None:
 # -- mail on its way -----------------------------------------------------------------------------------
 
 
-def rows(signup: Signup) -> list[tuple[str, ...]]:
+def rows(signup: Signup) -> list[tuple[str | int, ...]]:
     """All mail but that of the move itself: kind, status, recipient and epoch."""
     with signup.database.read() as conn:
         found = conn.exec_driver_sql("SELECT kind, status, recipient, epoch FROM deliveries ORDER BY id")

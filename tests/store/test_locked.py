@@ -88,7 +88,6 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     ),
     "facts.key": lambda conn: facts.key(conn, "links"),
     "facts.rotate": lambda conn: facts.rotate(conn, "links", since=NOW),
-    "facts.rotate": lambda conn: facts.rotate(conn, "links", since=NOW),
     "papers.forget": lambda conn: papers.forget(conn, 1),
     "papers.hide_unseen": lambda conn: papers.forget(conn, 1) and papers.hide_unseen(conn),  # type: ignore[func-returns-value] # one after the other
     "papers.record": lambda conn: papers.record(conn, 2, clean_records("On Nets", start=9)),
