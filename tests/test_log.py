@@ -64,3 +64,33 @@ def test_a_logger_made_before(capsys: pytest.CaptureFixture[str]) -> None:
         logger.exception("failed")
     (line,) = capsys.readouterr().err.splitlines()
     assert "ValueError: broken" in json.loads(line)["exception"]
+
+
+def test_an_outline_without_words() -> None:
+    """An error's outline names the kinds and the lines of it and of its causes, and repeats nothing that they say."""
+    try:
+        try:
+            raise KeyError("ada@example.org")
+        except KeyError as error:
+            raise ValueError("s3cret") from error
+    except ValueError as error:
+        told = log.outline(error)
+    assert told.index("KeyError\n") < told.index("ValueError")
+    assert told.endswith("ValueError")
+    assert told.count("in test_an_outline_without_words") == 2
+    assert "ada@" not in told.replace('raise KeyError("ada@example.org")', "")
+    assert "s3cret" not in told.replace('raise ValueError("s3cret")', "")
+
+
+def test_an_outline_of_what_came_on_top() -> None:
+    """An error while another was handled names both, unless the first was put aside on purpose."""
+    for aside, both in ((False, True), (True, False)):
+        try:
+            try:
+                raise KeyError
+            except KeyError:
+                if aside:
+                    raise ValueError from None
+                raise ValueError  # noqa: B904 - this is the case under test
+        except ValueError as error:
+            assert ("KeyError" in log.outline(error).replace("except KeyError", "").split()) is both

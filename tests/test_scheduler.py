@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ import structlog
 from digest import scheduler
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Step
-from digest.errors import DigestError, SchemaError, SettingsError
+from digest.errors import DigestError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
-from digest.settings import DatabaseSettings, DeliverySettings, RelaySettings
+from digest.settings import DeliverySettings, WebSettings
 from digest.store import dumps, editions, papers
 from digest.store.database import Database
+from digest.subscribers.subscriber import State
 from digest.wiring import App
 from tests.factories import (
     DAY,
@@ -32,7 +32,6 @@ from tests.factories import (
     daily_papers,
     list_records,
     make_app,
-    make_settings,
 )
 
 PATIENCE_S = 60.0
@@ -249,36 +248,6 @@ def test_a_run_goes_on_after_trouble(
     assert failed.is_set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop(sqlite_database: Database, tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM and SIGINT end the service after the message in flight was settled."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
-
-    def stopping(message: Message) -> None:
-        os.kill(os.getpid(), number)
-
-    relay = MemoryRelay(stopping)
-    app = mailing(sqlite_database, tmp_path, relay, Clock(), **often())
-    try:
-        with structlog.testing.capture_logs() as logged:
-            scheduler.run_until_stopped(app)
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    assert [event["event"] for event in logged if event["event"] in ("started", "stopped")] == [
-        "started",
-        "stopped",
-    ]
-    assert ledger(sqlite_database) == [("sent", None, None)]
-    assert len(relay.accepted) == 1
-
-
-def test_a_service_that_cannot_send(tmp_path: Path) -> None:
-    """Without a relay the service does not start: it says so at once."""
-    with pytest.raises(SettingsError, match=r"relay\.url is not set"):
-        scheduler.run_until_stopped(App(make_settings(tmp_path, relay=RelaySettings())))
-
-
 def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_path: Path) -> None:
     """After a restart past the hour of publication, the folder is read before the edition is published."""
     clock = Clock()
@@ -295,10 +264,66 @@ def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_
     assert newest.papers >= 2
 
 
-def test_another_schema_is_refused(sqlite_database: Database, tmp_path: Path) -> None:
-    """A service does not start on a database of another version, rather than fail at every tick."""
+# -- tidying and the alarm -----------------------------------------------------------------------------
+
+
+def test_tidying(database: Database, tmp_path: Path) -> None:
+    """A sign-up that nobody confirmed goes after its days, and the log says how many went; else it is silent."""
+    clock = Clock()
+    app = make_app(database, tmp_path, clock=clock)
+    ticks = Ticks(app)
+    with database.write() as conn:
+        add_subscriber(conn, state=State.PENDING, now=NOW)
+    with structlog.testing.capture_logs() as logged:
+        ticks.tidy()
+        clock.now = NOW + 7 * DAY + dt.timedelta(seconds=1)
+        ticks.tidy()
+        ticks.tidy()
+    assert [(event["event"], event["purged"]) for event in logged] == [("tidied", 1)]
+
+
+def test_the_alarm(database: Database, tmp_path: Path) -> None:
+    """More sign-ups in an hour than are usual are one error an hour, with their number."""
+    clock = Clock()
+    ticks = Ticks(make_app(database, tmp_path, clock=clock, web=WebSettings(signup_alarm=3)))
+
+    def alarms(*, more: int) -> list[int]:
+        with database.write() as conn:
+            for _ in range(more):
+                add_subscriber(conn, state=State.PENDING, now=clock())
+        with structlog.testing.capture_logs() as logged:
+            ticks.alarm()
+        assert {(event["event"], event["log_level"]) for event in logged} <= {("sign-up spike", "error")}
+        return [event["signups"] for event in logged]
+
+    assert alarms(more=3) == []
+    assert alarms(more=1) == [4]
+    clock.advance(minutes=59)
+    assert alarms(more=5) == []
+    clock.advance(minutes=1, seconds=1)
+    assert alarms(more=0) == [5]
+    clock.advance(hours=2)
+    assert alarms(more=3) == []
+
+
+def test_both_run_by_themselves(sqlite_database: Database, tmp_path: Path) -> None:
+    """The first looks are taken when the service starts."""
+    app = make_app(sqlite_database, tmp_path, web=WebSettings(signup_alarm=1))
+    told = threading.Event()
     with sqlite_database.write() as conn:
-        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    app = App(make_settings(tmp_path, database=DatabaseSettings(url=str(sqlite_database.url))))
-    with pytest.raises(SchemaError, match="9999"):
-        scheduler.run_until_stopped(app)
+        for age in (dt.timedelta(0), dt.timedelta(0), 8 * DAY):
+            add_subscriber(conn, state=State.PENDING, now=NOW - age)
+
+    def listen(_logger: Any, _name: str, event: structlog.typing.EventDict) -> str:
+        heard.add(event["event"])
+        if heard >= {"tidied", "sign-up spike"}:
+            told.set()
+        return ""
+
+    heard: set[str] = set()
+    structlog.configure(processors=[listen])
+    try:
+        with running(app):
+            assert told.wait(PATIENCE_S)
+    finally:
+        structlog.reset_defaults()

@@ -109,6 +109,23 @@ def test_no_dotenv(tmp_path: Path) -> None:
         ("[relay]\nconnections = 257", "relay.connections: "),
         ('relay = "smtp://mail.example.org"', "relay: "),
         ('[log]\nlevel = "loud"', "log.level: "),
+        (
+            'base_url = "https://digest.example.org/sub"',
+            "base_url: has to be a scheme, a host and at most a port",
+        ),
+        ('base_url = "https://me@digest.example.org"', "base_url: has to be a scheme, a host"),
+        ('base_url = "https://"', "base_url: has to be a scheme, a host"),
+        ('base_url = "https://dïgest.example"', "base_url: .*punycode"),
+        ("[web]\nport = 65536", "web.port: "),
+        ('[web]\nhosts = ["http://digest.lan"]', "web.hosts: 'http://digest.lan' is not a name such as"),
+        ('[web]\nhosts = ["*"]', "web.hosts: "),
+        ('[web]\nhosts = [""]', "web.hosts: "),
+        ('[web]\nhosts = "digest.lan"', "web.hosts: "),
+        ('[web]\nproxies = ["proxy.lan"]', "web.proxies: 'proxy.lan' .*give an address, or a network"),
+        ('[web]\nproxies = ["10.0.0.1/8"]', "web.proxies: 10.0.0.1/8 has host bits set"),
+        ('[web]\nlimits_url = "memcached://localhost"', "web.limits_url: has to start with memory://"),
+        ("[web]\nsignups_per_hour = 0", "web.signups_per_hour: "),
+        ("[web]\nbody_cap_bytes = 1023", "web.body_cap_bytes: "),
     ],
 )
 def test_what_the_file_may_not_say(write: Write, text: str, named: str) -> None:
@@ -158,12 +175,21 @@ def test_what_the_environment_may_not_say(
     [
         ("https://digest.example.org/", "https://digest.example.org"),
         ("http://digest.lan", "http://digest.lan"),
+        ("https://digest.example.org:8443/", "https://digest.example.org:8443"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
         ("", ""),
     ],
 )
 def test_base_url(given: str, kept: str) -> None:
     """Where readers reach the service: the web, without a slash at its end."""
     assert Settings(base_url=given).base_url == kept
+
+
+def test_who_is_answered_and_believed() -> None:
+    """Names are kept in small letters, as Host is compared; an address is a network of one."""
+    web = Settings(web={"hosts": ("Digest.LAN:8000", "[::1]"), "proxies": ("10.0.0.0/8", "2001:db8::1")}).web
+    assert web.hosts == ("digest.lan:8000", "[::1]")
+    assert [str(network) for network in web.trusted] == ["10.0.0.0/8", "2001:db8::1/128"]
 
 
 def test_the_search_page() -> None:
@@ -242,11 +268,14 @@ def test_config_shows_no_password(write: Write, tmp_path: Path, form: list[str])
     write(
         '[database]\nurl = "postgresql://digest:hush-url@db.example.org/digest"\n'
         '[relay]\nurl = "smtps://digest@mail.example.org"\npassword_file = "password"\n'
+        '[web]\nlimits_url = "redis://:hush@hush@redis.example.org/0"\nhosts = ["digest.lan"]\n'
     )
     result = CliRunner().invoke(app, ["config", *form])
     assert result.exit_code == 0, result.output
     assert "hush" not in result.output
     assert "db.example.org" in result.output
+    assert "redis://:***@redis.example.org/0" in result.output
+    assert '"digest.lan"' in result.output
     if form:
         assert (
             json.loads(result.stdout)["database"]["url"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -21,6 +21,9 @@ Port = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Port to serve on; web.port when not given, 0 for any free one."),
 ]
+
+#: Seconds between two looks for a signal that came unseen.
+_LOOK_S = 1.0
 
 _log = logger("serve")
 
@@ -74,5 +77,13 @@ def _told_to_stop() -> Iterator[Callable[[], int]]:
     told: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _frame: told.put(number))
-    yield told.get
+
+    def wait() -> int:
+        # A signal that comes between Python's last look for one and the wait itself is seen only when the wait ends:
+        # on a busy machine a service without an end to it was once not stopped by SIGTERM.
+        while True:
+            with suppress(queue.Empty):
+                return told.get(timeout=_LOOK_S)
+
+    yield wait
     _log.info("stopped")
