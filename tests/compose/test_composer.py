@@ -111,6 +111,16 @@ def test_wire_of_letters(kind: Kind) -> None:
     assert wire.headers["to"] == "grace.reader@example.org"
 
 
+@pytest.mark.parametrize("kind", LETTERS)
+def test_letters_escape(kind: Kind) -> None:
+    """An address whose signs mean something in HTML stands there as text, and in the text part as it is."""
+    odd = "o'neil&copy+{{7*7}}@example.org"
+    wire = assert_wire(composer().message(delivery(kind=kind, recipient=odd), {}).data, bulk=False)
+    assert odd in wire.text
+    assert "o&#39;neil&amp;copy+{{7*7}}@example.org" in wire.html
+    assert odd not in wire.html
+
+
 def letter(kind: Kind, *links: str) -> dict[str, str]:
     """The two parts of a letter that holds these links in both, each on a line of its own, and no other tokens."""
     wire = assert_wire(composer().message(delivery(kind=kind), {}).data, bulk=False)
