@@ -1,4 +1,4 @@
-"""digest bench delivery."""
+"""digest bench delivery; digest bench web stands in a module of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from digest import log
 from digest.bench import delivery as bench
 from digest.bench.delivery import FLOOR, PIPELINE, PLAIN, SOURCE, Measured, Options
+from digest.cli import bench_web
 from digest.cli.app import Json
 from digest.cli.output import emit, table
 
@@ -32,6 +33,9 @@ _DEFAULTS = Options()
 @group.callback()
 def bench_group() -> None:
     """Ratios side by side in one run, to size a machine by."""
+
+
+group.command("web")(bench_web.web)
 
 
 @group.command()
