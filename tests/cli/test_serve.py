@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 
+from digest.cli import serve
 from digest.cli.app import Session
 from digest.compose.message import Message
 from digest.relay.memory import MemoryRelay
@@ -147,17 +148,17 @@ def test_where_the_settings_say(run: Run, site: Path, monkeypatch: pytest.Monkey
     ]
 
 
-def test_a_signal_that_comes_unseen(run: Run, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("run")  # puts the handlers back
+def test_a_signal_that_comes_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that wakes another thread than the one that waits, as it may on a busy machine, is found all the same."""
-
-    @contextmanager
-    def serving(app: App, **where: Any) -> Iterator[str]:
-        threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
-        yield ""
-
-    monkeypatch.setattr("digest.cli.serve.serving", serving)
-    monkeypatch.setattr("digest.cli.serve._LOOK_S", 0.2)
-    assert run("web").code == 0
+    monkeypatch.setattr(serve, "_LOOK_S", 0.05)
+    unseen = threading.Timer(0.1, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM))
+    rescue = threading.Timer(PATIENCE_S, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with serve._told_to_stop() as told:
+        unseen.start()
+        rescue.start()
+        assert told() == signal.SIGTERM
+    rescue.cancel()
 
 
 # -- as a process --------------------------------------------------------------------------------------
