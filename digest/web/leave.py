@@ -31,7 +31,7 @@ def router(site: Site) -> APIRouter:
     @routes.post("/u/{token}/data")
     def data(token: str) -> HTMLResponse:
         subscriber = _subscriber(site, token)
-        if subscriber is not None and subscriber.address:
+        if subscriber is not None:
             site.app.signup.mail_data_links(subscriber, now=site.now())
         return _page(site, token, subscriber, asked=True)
 

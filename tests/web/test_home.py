@@ -130,6 +130,15 @@ def test_every_error_at_once_and_nothing_stored(desk: Desk) -> None:
     assert desk.rows() == before
 
 
+def test_choices_that_cannot_be_are_not_dropped(desk: Desk) -> None:
+    """A good address with a wrong choice is not signed up with another one: the form comes back."""
+    before = desk.rows()
+    answer = desk.client.post("/subscribe", data={"address": ADDRESS, "topics": "swimming"})
+    assert answer.status_code == 422
+    assert list(errors(answer)) == ["topics"]
+    assert desk.rows() == before
+
+
 @pytest.mark.parametrize(
     "address",
     ["", " ", "ada", "ada@", "ada@example", "a,b@example.org", "Ada <ada@example.org>", "ada@example.org\r\nBcc: b@c.de",
