@@ -132,14 +132,14 @@ class PapersAsked(_Asked):
     after: Annotated[int, Field(ge=0, le=ID_MAX), BeforeValidator(_whole)] = Field(
         0, description="next_after of the page before"
     )
-    limit: Limit = Field(PAGE, description="papers on the page at most", examples=[5])
+    limit: Limit = Field(PAGE, description=f"papers on the page at most; {PAGE} if left out", examples=[5])
 
 
 class EditionsAsked(_Asked):
     """Which editions, and how many."""
 
     before: Day = Field(dt.date.max, description="next_before of the page before")
-    limit: Limit = Field(PAGE, description="editions on the page at most", examples=[5])
+    limit: Limit = Field(PAGE, description=f"editions on the page at most; {PAGE} if left out", examples=[5])
 
 
 # -- what is given -------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ PROBLEM_REF = "#/components/schemas/ProblemDocument"
 PROBLEM_TYPE = "application/problem+json"
 
 _MEANINGS = {
-    400: "not readable as JSON, or sent to a host name that is not ours",
+    400: "not readable, or sent to a host name that is not ours",
     403: "sent from a page of another site",
     404: "there is no such thing",
     413: "the body is too large",

@@ -14,7 +14,7 @@ from pydantic.json_schema import models_json_schema
 from starlette.responses import HTMLResponse, Response
 
 from digest.web import api
-from digest.web.api_models import ProblemDocument
+from digest.web.api_models import ID_MAX, ProblemDocument
 from digest.web.site import Site
 from digest.web.views import ApiView, OperationView
 
@@ -107,22 +107,28 @@ def _parameters(operation: Mapping[str, Any], made: Mapping[str, Any]) -> Iterat
 
 def _type(schema: Mapping[str, Any], *, required: bool) -> str:
     """A schema in words, such as `whole number, 0 to 23`."""
-    bounded = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), schema)
-    words = [_NAMES[bounded["type"]]]
-    if "enum" in bounded:
-        words = [" or ".join(bounded["enum"])]
-    if "items" in bounded:
-        words = [f"list, at most {bounded['maxItems']}"]
-    if bounded.get("format") == "date":
-        words = ["date, as 2026-11-20"]
-    if bounded["type"] == "integer":
-        words.append(f"{bounded['minimum']:.0f} to {bounded['maximum']:.0f}")
-    if bounded["type"] == "string" and "maxLength" in bounded:
-        words.append(f"at most {bounded['maxLength']} characters")
-    return ", ".join([*words, *(["required"] if required else [])])
+    bounded = next((each for each in schema.get("anyOf", ()) if each["type"] != "null"), schema)
+    told = _KINDS[bounded["type"]](bounded)
+    return f"{told}, required" if required else told
 
 
-_NAMES = {"string": "text", "integer": "whole number", "array": "list"}
+def _text(schema: Mapping[str, Any]) -> str:
+    if "enum" in schema:
+        *first, last = schema["enum"]
+        return f"{', '.join(first)} or {last}"
+    return "date" if schema.get("format") == "date" else f"text, at most {schema['maxLength']} characters"
+
+
+def _number(schema: Mapping[str, Any]) -> str:
+    low, high = int(schema["minimum"]), int(schema["maximum"])
+    return f"whole number, {low} to {high}" if high < ID_MAX else f"whole number from {low}"
+
+
+def _list(schema: Mapping[str, Any]) -> str:
+    return f"list, at most {schema['maxItems']}"
+
+
+_KINDS = {"string": _text, "integer": _number, "array": _list}
 
 
 def _curl(server: str, path: str, operation: Mapping[str, Any]) -> str:
@@ -137,5 +143,7 @@ def _curl(server: str, path: str, operation: Mapping[str, Any]) -> str:
     url = f"{server}{path}?{urlencode(query)}" if query else f"{server}{path}"
     if "requestBody" not in operation:
         return f"curl {shlex.quote(url)}"
-    body = json.dumps(operation["requestBody"]["content"]["application/json"]["example"], indent=1)
-    return f"curl {shlex.quote(url)} -H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in example.items())
+    body = shlex.quote(f"{{\n{lines}\n}}")
+    return f"curl {shlex.quote(url)} \\\n  -H 'Content-Type: application/json' \\\n  -d {body}"
