@@ -96,6 +96,11 @@ def test_page_frame(page: Page) -> None:
     assert page.all("footer")
     assert page.all("nav")
     assert "".join(page.words["title"]).endswith(" · Digest")
+    assert [line.strip() for line in page.words["address"]] == [
+        "Digest",
+        "1 Example Street",
+        "12345 Example Town",
+    ]
     assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all("meta")
     assert {"name": "color-scheme", "content": "light dark"} in page.all("meta")
 
@@ -104,7 +109,6 @@ def test_headings_leave_out_no_level(page: Page) -> None:
     """Screen readers walk by headings: none is more than one level below the one before."""
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch("h[1-6]", tag)]
     jumps = [(above, below) for above, below in zip([0, *levels], levels, strict=False) if below > above + 1]
-    # The sample on the home page and the preview are sections of level 2, whatever stands before them.
     assert not jumps
 
 
