@@ -146,7 +146,7 @@ def _add_papers(routes: APIRouter, site: Site) -> None:
         dependencies=[Depends(_counted(site))],
         summary="Show a paper",
     )
-    def showpaper_document(
+    def show_paper(
         paper_id: Annotated[
             models.Id,
             Path(alias="id", description="of a paper, or of one that became part of it", examples=[1]),
