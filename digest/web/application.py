@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +12,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 
 from digest.store import health
-from digest.web import problems
+from digest.web import api, api_page, confirm, data, editions, home, leave, preferences, problems
 from digest.web.guards import Guards, Hosts
 from digest.web.problems import Problem
 from digest.web.site import Site
@@ -22,9 +21,7 @@ from digest.wiring import App
 #: Requests worked on at once, each in a thread. A connection of the database is there for every one of them (the pool
 #: holds 20) and for the scheduler beside them, so that no request waits for a connection it might not get.
 THREADS = 12
-#: Modules of routes, each with `router(site)`; the API alone stands in the OpenAPI document.
-_PAGES = ("home", "confirm", "preferences", "leave", "data", "editions", "api_page")
-_API = ("api",)
+_ROUTES = (home, confirm, preferences, leave, data, editions, api_page, api)
 
 
 def create(app: App) -> FastAPI:
@@ -43,12 +40,7 @@ def create(app: App) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    routers = [_edge(site)]
-    routers.extend(
-        importlib.import_module(f"digest.web.{name}").router(site)
-        for name in (*_PAGES, *_API)
-        if importlib.util.find_spec(f"digest.web.{name}")
-    )
+    routers = [_edge(site), *(module.router(site) for module in _ROUTES)]
     for router in routers:
         web.include_router(router)
     problems.install(web, site.pages, partial(_methods, routers))
