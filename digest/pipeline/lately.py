@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from digest.pipeline.shelf import SPAN_DAYS, Rankers, Shelf
+from digest.compose.fragments import Shelf as Kept
+from digest.pipeline.shelf import SPAN_DAYS
+from digest.rank.ranker import Ranker
 from digest.rank.selection import EditionPaper, Pick
-from digest.store import editions
+from digest.rank.topics import Taxonomy
+from digest.store import editions, papers
 from digest.store.database import Database
 from digest.store.editions import Edition
 from digest.subscribers.due import local_date
@@ -19,6 +24,10 @@ from digest.subscribers.subscriber import Frequency, Profile, Schedule
 _DAY = dt.timedelta(days=1)
 _SATURDAY = 5
 
+Span = tuple[int, ...]  #: ids of editions, newest first
+Papers = Mapping[tuple[int, int], EditionPaper]  #: by edition and paper
+Picks = tuple[tuple[EditionPaper, Pick], ...]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
@@ -26,7 +35,7 @@ class Past:
 
     date: dt.date  #: of its newest edition; for weekdays, of its mail
     upcoming: bool  #: a weekend's editions that wait for a Monday to come
-    picks: tuple[tuple[EditionPaper, Pick], ...]  #: best first; none where nothing matched
+    picks: Picks  #: best first; none where nothing matched
     leftover: int  #: matched, and over the cap
 
 
@@ -36,9 +45,41 @@ class Lately:
     editions: int  #: that they drew on
 
 
+class Recent:
+    """The papers of recent editions, read and ranked once for all who look back. Safe to share between threads.
+
+    Reading a week of 420 papers takes 8 ms, matching it against every topic 0.3 s, and against one reader's rules
+    0.04 s. All that is kept is of a bounded size, and forgotten by age: rankers, which learn nothing of what anybody
+    tries out, and the last choices, so that a page loaded again costs little.
+
+    Args:
+        kept: Spans of editions; a day has seven for daily, five for weekdays and one for weekly readers.
+        choices: Of one profile and span each.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, *, kept: int = 24, choices: int = 1024) -> None:
+        self._taxonomy = taxonomy
+        self._kept = kept
+        self._rankers: OrderedDict[Span, tuple[Papers, Ranker]] = OrderedDict()
+        self._choices: Kept[tuple[Span, Profile], tuple[Picks, int]] = Kept(choices)
+        self._lock = threading.Lock()  # held while a ranker is made: who waits for it wants that one
+
+    def choose(self, conn: Connection, span: Span, profile: Profile) -> tuple[Picks, int]:
+        """What one profile is given of a span, best first, and how much is left over."""
+        return self._choices.get((span, profile), lambda: _choose(*self._ranked(conn, span), profile))
+
+    def _ranked(self, conn: Connection, span: Span) -> tuple[Papers, Ranker]:
+        with self._lock:
+            found = self._rankers.pop(span, None) or _rank(conn, span, self._taxonomy)
+            self._rankers[span] = found
+            if len(self._rankers) > self._kept:
+                self._rankers.popitem(last=False)
+            return found
+
+
 def lately(
     database: Database,
-    rankers: Rankers,
+    recent: Recent,
     profile: Profile,
     schedule: Schedule,
     *,
@@ -50,23 +91,18 @@ def lately(
     What was mailed already is not left out: it shows what the choices bring, not what is new.
 
     Args:
-        rankers: Of a page's own, not the planner's: what others plan with must not change meanwhile.
         days: How far back an edition was published at most, by the clock and not by dates: so a zone
             ahead of ours or behind it brings neither six editions nor eight.
     """
+    today = local_date(now, schedule.zone)
     with database.read() as conn:
         held = _held(conn, since=now - days * _DAY)
-        shelf = Shelf(conn, rankers, now=now, since=held[0].date if held else None)
-        read = [(day, shelf.papers(span)) for day, span in _spans(held, schedule.frequency)]
-    today = local_date(now, schedule.zone)
-    weekdays = schedule.frequency is Frequency.WEEKDAYS
-    return Lately(
-        digests=tuple(
-            _past(rankers, papers, profile, date=day, upcoming=weekdays and day > today)
-            for day, papers in read
-        ),
-        editions=len(held),
-    )
+        digests = []
+        for day, span in _spans(held, schedule.frequency):
+            picks, leftover = recent.choose(conn, span, profile)
+            upcoming = schedule.frequency is Frequency.WEEKDAYS and day > today
+            digests.append(Past(date=day, upcoming=upcoming, picks=picks, leftover=leftover))
+    return Lately(digests=tuple(digests), editions=len(held))
 
 
 def _held(conn: Connection, *, since: dt.datetime) -> list[Edition]:
@@ -75,9 +111,9 @@ def _held(conn: Connection, *, since: dt.datetime) -> list[Edition]:
     return [edition for edition in found if edition.published_at > since]
 
 
-def _spans(held: Sequence[Edition], frequency: Frequency) -> list[tuple[dt.date, tuple[int, ...]]]:
-    """The editions of each digest, newest first, and its date."""
-    spans: dict[dt.date, tuple[int, ...]] = {}
+def _spans(held: Sequence[Edition], frequency: Frequency) -> list[tuple[dt.date, Span]]:
+    """The date and the editions of each digest, newest first."""
+    spans: dict[dt.date, Span] = {}
     for edition in reversed(held):
         day = held[-1].date if frequency is Frequency.WEEKLY else _mailed_on(edition.date, frequency)
         spans[day] = (*spans.get(day, ()), edition.id)
@@ -91,15 +127,18 @@ def _mailed_on(day: dt.date, frequency: Frequency) -> dt.date:
     return day
 
 
-def _past(
-    rankers: Rankers, papers: Sequence[EditionPaper], profile: Profile, *, date: dt.date, upcoming: bool
-) -> Past:
+def _rank(conn: Connection, span: Span, taxonomy: Taxonomy) -> tuple[Papers, Ranker]:
+    """The papers of a span, and their ranker; one that stands in two editions under two names counts once."""
+    held = editions.contents(conn, span)
+    names = papers.names(conn, [paper.paper_id for paper in held])
+    distinct: dict[int, EditionPaper] = {}
+    for paper in held:
+        distinct.setdefault(names[paper.paper_id], paper)
+    by_key = {(paper.edition_id, paper.paper_id): paper for paper in distinct.values()}
+    return by_key, Ranker(list(distinct.values()), taxonomy)
+
+
+def _choose(held: Papers, ranker: Ranker, profile: Profile) -> tuple[Picks, int]:
     # A fork: whoever tries out choices would else leave every word of them in memory.
-    (selection,) = rankers.of(papers).fork().select([profile], mailed=[()])
-    found = {(paper.edition_id, paper.paper_id): paper for paper in papers}
-    return Past(
-        date=date,
-        upcoming=upcoming,
-        picks=tuple((found[pick.edition_id, pick.paper_id], pick) for pick in selection.picks),
-        leftover=selection.leftover,
-    )
+    (selection,) = ranker.fork().select([profile], mailed=[()])
+    return tuple((held[pick.edition_id, pick.paper_id], pick) for pick in selection.picks), selection.leftover

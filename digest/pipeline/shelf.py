@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
@@ -29,24 +28,21 @@ class Rankers:
     """Rankers of the papers that were last asked for: what depends on papers and topics alone is worked out once.
 
     A day of 60 papers takes 0.1 s to match against every topic, and the scheduler plans twice a minute.
-    Safe to share between threads, its rankers are not: `Ranker.fork` one that others ask too.
     """
 
     def __init__(self, taxonomy: Taxonomy, *, kept: int = 16) -> None:
         self._taxonomy = taxonomy
         self._kept = kept
         self._rankers: OrderedDict[tuple[tuple[int, int], ...], Ranker] = OrderedDict()
-        self._lock = threading.Lock()  # held while one is made: who waits for it wants that one
 
     def of(self, papers: Sequence[EditionPaper]) -> Ranker:
         """The ranker of these papers; an edition's papers never change, so their ids name them."""
         key = tuple((paper.edition_id, paper.paper_id) for paper in papers)
-        with self._lock:
-            found = self._rankers.pop(key, None) or Ranker(papers, self._taxonomy)
-            self._rankers[key] = found
-            if len(self._rankers) > self._kept:
-                self._rankers.popitem(last=False)
-            return found
+        found = self._rankers.pop(key, None) or Ranker(papers, self._taxonomy)
+        self._rankers[key] = found
+        if len(self._rankers) > self._kept:
+            self._rankers.popitem(last=False)
+        return found
 
     def draft(self, papers: Sequence[EditionPaper]) -> Ranker:
         """A ranker of papers that are not frozen yet, which is not kept."""

@@ -14,8 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from digest.compose.views import plain_date, weekday_date
 from digest.errors import TokenError
-from digest.pipeline.lately import lately
-from digest.pipeline.shelf import Rankers
+from digest.pipeline.lately import Recent, lately
 from digest.store import subscribers
 from digest.store.subscribers import Standing
 from digest.subscribers.due import local_date
@@ -128,8 +127,7 @@ class _Desk:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._forms = FormViews(site.app.taxonomy)
-        #: Not the planner's, which would have to wait for a page.
-        self._rankers = Rankers(site.app.taxonomy)
+        self._recent = Recent(site.app.taxonomy)
 
     def reader(self, token: str) -> Subscriber:
         """Whose link this is.
@@ -191,7 +189,7 @@ class _Desk:
             paused=reader.state is State.PAUSED,
             paused_until=plain_date(reader.paused_until) if reader.paused_until else None,
             form=form,
-            preview=preview_view(lately(database, self._rankers, profile, schedule, now=now)),
+            preview=preview_view(lately(database, self._recent, profile, schedule, now=now)),
             next_due=_next_due(standing, now),
             notice=None,
             save=f"/p/{token}",

@@ -7,8 +7,7 @@ import datetime as dt
 import pytest
 
 from digest.deliver.delivery import Status
-from digest.pipeline.lately import Lately, lately
-from digest.pipeline.shelf import Rankers
+from digest.pipeline.lately import Lately, Recent, lately
 from digest.rank.selection import ReasonKind
 from digest.rank.topics import parse
 from digest.store import deliveries, editions
@@ -41,7 +40,7 @@ def look(
     zone: str = "UTC",
 ) -> Lately:
     schedule = Schedule(frequency=frequency, zone=zone)
-    return lately(database, Rankers(TAXONOMY), profile or Profile(), schedule, now=now)
+    return lately(database, Recent(TAXONOMY), profile or Profile(), schedule, now=now)
 
 
 def titles(seen: Lately) -> list[tuple[int, list[str]]]:
@@ -148,14 +147,31 @@ def test_a_paper_under_two_names_comes_once(database: Database) -> None:
     assert titles(look(database, frequency=Frequency.WEEKLY)) == [(0, ["One Kite"])]
 
 
-def test_nothing_is_left_in_the_rankers(week: Database) -> None:
-    """Wishes that are tried out leave no trace, so that no number of them fills the memory."""
-    rankers = Rankers(TAXONOMY)
-    lately(week, rankers, Profile(), Schedule(), now=NOW)
-    with week.read() as conn:
-        ranker = rankers.of(editions.contents(conn, [editions.every(conn)[-1].id]))
-    known = len(ranker._wishes._met), len(ranker._wishes._interests._holders), len(ranker._picks)
+def test_what_is_tried_out_is_not_kept(week: Database) -> None:
+    """Wishes leave nothing in the rankers, and of the choices the last few are kept: no number of them fills the memory."""
+    recent = Recent(TAXONOMY, kept=7, choices=10)
+    lately(week, recent, Profile(), Schedule(), now=NOW)
+    rankers = [ranker for _, ranker in recent._rankers.values()]
+    known = [(len(r._wishes._met), len(r._wishes._interests._holders), len(r._picks)) for r in rankers]
     for n in range(5):
         tried = Profile(interests=(f"a kite of {n}",), include=(f"rule {n}",), exclude=(f"other {n}",))
-        lately(week, rankers, tried, Schedule(), now=NOW)
-    assert (len(ranker._wishes._met), len(ranker._wishes._interests._holders), len(ranker._picks)) == known
+        lately(week, recent, tried, Schedule(), now=NOW)
+    assert [
+        (len(r._wishes._met), len(r._wishes._interests._holders), len(r._picks)) for r in rankers
+    ] == known
+    assert [ranker for _, ranker in recent._rankers.values()] == rankers, "each was made once"
+    assert len(recent._choices) == 10
+
+
+def test_what_is_kept_is_what_would_be_found(week: Database) -> None:
+    """Asked again, after others asked other things, the answer is that of a first look."""
+    recent = Recent(TAXONOMY, kept=2)
+    kites = Profile(topics=("kites",))
+    first = lately(week, recent, kites, Schedule(), now=NOW)
+    for frequency in Frequency:
+        for profile in (Profile(topics=("baking",), cap=1), Profile()):
+            lately(week, recent, profile, Schedule(frequency=frequency), now=NOW)
+    assert lately(week, recent, kites, Schedule(), now=NOW) == first == look(week, kites)
+    assert len(recent._rankers) == 2
+    publish_edition(week, "A Kite of Tomorrow", day=TODAY + DAY)
+    assert titles(lately(week, recent, kites, Schedule(), now=NOW + DAY))[0] == (1, ["A Kite of Tomorrow"])
