@@ -38,9 +38,9 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that the tests of a module share: its clock stays, and there are editions of three days."""
+    """A service that many tests share: its clock stays, and there are editions of three days."""
     with running(tmp_path_factory.mktemp("service")) as service:
         for day in range(3):
             if day:
