@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import threading
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from digest.scheduler import Ticks, running
 from digest.settings import DeliverySettings, WebSettings
 from digest.store import dumps, editions, papers
 from digest.store.database import Database
-from digest.subscribers.subscriber import State
+from digest.subscribers.consent import Evidence
+from digest.subscribers.subscriber import Profile, Schedule, State
 from digest.wiring import App
 from tests.factories import (
     DAY,
@@ -264,6 +266,21 @@ def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_
     assert newest.papers >= 2
 
 
+def sign_up(app: App, count: int) -> None:
+    """This many strangers sign up on the pages."""
+    for _ in range(count):
+        app.signup.request(
+            f"stranger{next(_numbers)}@example.org",
+            profile=Profile(),
+            schedule=Schedule(),
+            evidence=Evidence(method="web"),
+            now=app.clock(),
+        )
+
+
+_numbers = count(1)
+
+
 # -- tidying and the alarm -----------------------------------------------------------------------------
 
 
@@ -285,12 +302,11 @@ def test_tidying(database: Database, tmp_path: Path) -> None:
 def test_the_alarm(database: Database, tmp_path: Path) -> None:
     """More sign-ups in an hour than are usual are one error an hour, with their number."""
     clock = Clock()
-    ticks = Ticks(make_app(database, tmp_path, clock=clock, web=WebSettings(signup_alarm=3)))
+    app = make_app(database, tmp_path, clock=clock, web=WebSettings(signup_alarm=3))
+    ticks = Ticks(app)
 
     def alarms(*, more: int) -> list[int]:
-        with database.write() as conn:
-            for _ in range(more):
-                add_subscriber(conn, state=State.PENDING, now=clock())
+        sign_up(app, more)
         with structlog.testing.capture_logs() as logged:
             ticks.alarm()
         assert {(event["event"], event["log_level"]) for event in logged} <= {("sign-up spike", "error")}
@@ -310,9 +326,9 @@ def test_both_run_by_themselves(sqlite_database: Database, tmp_path: Path) -> No
     """The first looks are taken when the service starts."""
     app = make_app(sqlite_database, tmp_path, web=WebSettings(signup_alarm=1))
     told = threading.Event()
+    sign_up(app, 2)
     with sqlite_database.write() as conn:
-        for age in (dt.timedelta(0), dt.timedelta(0), 8 * DAY):
-            add_subscriber(conn, state=State.PENDING, now=NOW - age)
+        add_subscriber(conn, state=State.PENDING, now=NOW - 8 * DAY)
 
     def listen(_logger: Any, _name: str, event: structlog.typing.EventDict) -> str:
         heard.add(event["event"])

@@ -7,7 +7,11 @@ import datetime as dt
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from digest.store.schema import subscribers
+from digest.store.schema import consents
+from digest.subscribers.consent import Event
+
+#: How strangers ask; what the operator adds or imports is no sign-up.
+_PUBLIC = ("web", "api")
 
 
 def answer(conn: Connection) -> None:
@@ -16,6 +20,9 @@ def answer(conn: Connection) -> None:
 
 
 def asked_since(conn: Connection, since: dt.datetime) -> int:
-    """How many addresses were signed up at or after this moment, whether confirmed meanwhile or not."""
-    query = sa.select(sa.func.count()).where(subscribers.c.asked_at >= since)
+    """How many addresses were signed up by strangers at or after this moment, confirmed meanwhile or not."""
+    asked = sa.and_(
+        consents.c.at >= since, consents.c.event == Event.ASKED.value, consents.c.method.in_(_PUBLIC)
+    )
+    query = sa.select(sa.func.count(consents.c.subscriber_id.distinct())).where(asked)
     return int(conn.execute(query).scalar_one())

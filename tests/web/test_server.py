@@ -219,6 +219,19 @@ def test_the_end_is_bounded(site_app: App, extend: Extend, monkeypatch: pytest.M
         assert asked.exception(PATIENCE_S) is not None or asked.result()[0] == 500
 
 
+def test_a_database_that_is_gone(site_app: App) -> None:
+    """/healthz says 503 while the database does not answer, and when to ask again; pages do too."""
+    with serving(site_app, host="127.0.0.1", port=0) as url:
+        assert ask(url, "GET", "/healthz")[0] == 200
+        site_app.database.close()
+        path = site_app.settings.data_dir / "digest.db"
+        path.rename(path.with_name("away.db"))
+        path.mkdir()
+        for asked in ("/healthz", "/editions"):
+            status, _page, headers = ask(url, "GET", asked)
+            assert (status, headers["Retry-After"]) == (503, "30")
+
+
 def test_without_base_url(sqlite_database: Database, tmp_path: Path) -> None:
     """The pages can be tried out on this machine, and the log says that nothing is mailed."""
     app = make_app(sqlite_database, tmp_path, base_url="")
