@@ -22,7 +22,7 @@ from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
 from digest.web.form_views import FormViews
 from digest.web.forms import Choices, address_error, choices, one, posted, shown
 from digest.web.limits import Rule
-from digest.web.preview import preview_view
+from digest.web.preview import Previews
 from digest.web.problems import Problem
 from digest.web.site import Site
 from digest.web.views import FormView, PreferencesView
@@ -128,6 +128,7 @@ class _Desk:
         self._site = site
         self._forms = FormViews(site.app.taxonomy)
         self._recent = Recent(site.app.taxonomy)
+        self._previews = Previews()
 
     def reader(self, token: str) -> Subscriber:
         """Whose link this is.
@@ -189,7 +190,7 @@ class _Desk:
             paused=reader.state is State.PAUSED,
             paused_until=plain_date(reader.paused_until) if reader.paused_until else None,
             form=form,
-            preview=preview_view(lately(database, self._recent, profile, schedule, now=now)),
+            preview=self._previews.of(lately(database, self._recent, profile, schedule, now=now)),
             next_due=_next_due(standing, now),
             notice=None,
             save=f"/p/{token}",
