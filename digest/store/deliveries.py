@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, Row
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick, Reason, ReasonKind
 from digest.store.schema import deliveries, editions, plans, subscribers
-from digest.store.subscribers import give_back
+from digest.store.subscribers import give_back, hold_those
 from digest.subscribers.subscriber import State
 
 #: Statuses that can still lead to a mail.
@@ -172,6 +172,7 @@ def _reopen(conn: Connection, rows: sa.ColumnElement[bool]) -> None:
 def expire(conn: Connection, *, now: dt.datetime) -> int:
     """Settle what was not sent in time, and give its span of editions back; returns how many."""
     late = sa.and_(deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.expires_at <= now)
+    hold_those(conn, sa.select(deliveries.c.subscriber_id).where(late))
     rows = conn.execute(
         sa.update(deliveries)
         .where(late)

@@ -151,6 +151,13 @@ def hold_all(conn: Connection, subscriber_ids: Collection[int]) -> dict[int, Sub
     return {row.id: _subscriber(row) for row in rows}
 
 
+def hold_those(conn: Connection, whose: sa.Select[tuple[int]]) -> None:
+    """Hold the subscribers whom a query names, before their mail is locked: without it two could stop each other."""
+    if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
+        query = sa.select(subscribers.c.id).where(subscribers.c.id.in_(whose)).order_by(subscribers.c.id)
+        conn.execute(query.with_for_update())
+
+
 def reserve(conn: Connection, address_key: str) -> None:
     """Hold back who else would add this address, until this transaction ends."""
     if conn.dialect.name == "postgresql":  # SQLite has one writer anyway

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick, Reason, ReasonKind
 from digest.store import deliveries, schema, subscribers
-from digest.store.database import Database
+from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Balance, Result
 from digest.subscribers.subscriber import State, Subscriber
 from tests.factories import DAY, HOUR, NOW, STAMP, TODAY, add_subscriber, pick, planned, publish_edition
@@ -456,6 +456,29 @@ def test_expiring(database: Database, status: Status, expires: bool) -> None:
         assert deliveries.expire(conn, now=NOW + DAY) == int(expires)
         assert statuses(conn) == ["expired" if expires else status]
         assert subscribers.standing(conn, ada.id).cursor_edition_id == (first if expires else second)
+
+
+def test_readers_are_held_before_their_mail_expires(postgresql_database: Database) -> None:
+    """As whoever leaves holds the reader and then their mail: in the other order the two would stop each other."""
+    database = postgresql_database
+    with database.write() as conn:
+        ada, bo = add_subscriber(conn), add_subscriber(conn)
+        plan_for(conn, ada, bo)
+    impatient = "SET LOCAL lock_timeout = '20ms'"
+    with database.write() as leaving:
+        subscribers.hold(leaving, bo.id)
+        ran: list[str] = []
+        sa.event.listen(
+            database.engine,
+            "before_cursor_execute",
+            lambda _conn, _cursor, sql, *_rest: ran.append(sql),
+        )
+        with pytest.raises(DatabaseError, match="lock timeout"), database.write() as conn:
+            conn.exec_driver_sql(impatient)
+            deliveries.expire(conn, now=NOW + DAY)
+        assert not [
+            sql for sql in ran if sql.startswith("UPDATE")
+        ]  # it stood before the reader, holding no mail
 
 
 def test_withdrawing(database: Database) -> None:

@@ -123,8 +123,8 @@ READS = {
     "facts": {"get", "keys"},
     "papers": {"every", "get", "names", "search", "total"},
     "subscribers": {
-        "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_unconfirmed",
-        "paused_until", "reached", "reserve", "standing", "standings", "unconfirmed",
+        "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_those",
+        "hold_unconfirmed", "paused_until", "reached", "reserve", "standing", "standings", "unconfirmed",
     },
     "uses": {"taken"},
 }  # fmt: skip
