@@ -11,7 +11,7 @@ from digest.errors import ExpiredTokenError
 from digest.store import subscribers
 from digest.subscribers.subscriber import State
 from digest.web.limits import Rule
-from digest.web.problems import LinkGone
+from digest.web.problems import Problem
 from digest.web.site import Site
 from digest.web.views import ConfirmView, ExpiredView
 
@@ -43,10 +43,11 @@ def router(site: Site) -> APIRouter:
         evidence = site.evidence(request, "mail")
         confirmed = site.app.signup.confirm(subscriber_id, epoch=epoch, evidence=evidence, now=site.now())
         if confirmed is None:
-            raise LinkGone
+            raise _gone()
         # The path alone: the reader stays on the host that they came to, which is one of ours.
         path = urlsplit(site.tokens.links.preferences(confirmed.id, confirmed.epoch)).path
-        return RedirectResponse(f"{path}?done=confirmed", 303)
+        done = "confirmed" if confirmed.id == subscriber_id else "moved"
+        return RedirectResponse(f"{path}?done={done}", 303)
 
     @routes.post("/c/{token}/again")
     def again(request: Request, token: str) -> HTMLResponse:
@@ -65,21 +66,29 @@ def _asked(site: Site, subscriber_id: int, epoch: int) -> tuple[str, bool]:
     """The address that would be confirmed, and whether a subscription moves to it.
 
     Raises:
-        LinkGone: Nobody waits for this yes: they left or were erased since, or asked for another change.
+        Problem: 410: nobody waits for this yes: they left or were erased since, or asked for another change.
     """
     with site.app.database.read() as conn:
         asked = subscribers.get(conn, subscriber_id)
         moved = subscribers.get(conn, asked.replaces) if asked and asked.replaces is not None else None
     if asked is None or asked.epoch != epoch:
-        raise LinkGone
+        raise _gone()
     if asked.replaces is None:
         if asked.state not in _OPEN:
-            raise LinkGone
+            raise _gone()
         return asked.address, False
     if moved is None or moved.moves_to != asked.id or moved.state not in _SUBSCRIBED:
-        raise LinkGone
+        raise _gone()
     # The row that asked is blank once its yes was taken.
     return asked.address or moved.address, True
+
+
+def _gone() -> Problem:
+    return Problem(
+        410,
+        "There is nothing to confirm any more",
+        "After this mail was sent you left, or asked for something else. To get the digest, enter your address anew.",
+    )
 
 
 def _expired(site: Site, token: str) -> HTMLResponse:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 from fastapi import APIRouter
-from sqlalchemy.engine import Connection
 from starlette.responses import HTMLResponse
 
 from digest.compose.fragments import Shelf
 from digest.compose.views import paper_view, weekday_date
 from digest.store import editions
+from digest.store.database import Database
 from digest.store.editions import Edition
 from digest.web.problems import Problem
 from digest.web.site import Site
@@ -26,19 +26,26 @@ _KEPT = 32
 class EditionViews:
     """Makes the views of editions, whose papers never change once they are published."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._picks: Shelf[int, tuple[PickView, ...]] = Shelf(_KEPT)
 
-    def of(self, conn: Connection, edition: Edition, *, first: int | None = None) -> EditionView:
-        """An edition with its papers by place, or the first few of them."""
-        picks = self._picks.get(edition.id, lambda: _picks(conn, edition))
-        return _view(edition, picks[:first])
+    def of(self, edition: Edition, *, first: int | None = None) -> EditionView:
+        """An edition with its papers by place, or the first few of them; reads them where they are not kept."""
+        return _view(edition, self._picks.get(edition.id, lambda: self._read(edition))[:first])
+
+    def _read(self, edition: Edition) -> tuple[PickView, ...]:
+        with self._database.read() as conn:
+            held = editions.contents(conn, [edition.id])
+        return tuple(
+            PickView(paper=paper_view(paper, abstract_chars=ABSTRACT_CHARS), reasons=()) for paper in held
+        )
 
 
 def router(site: Site) -> APIRouter:
     """The list of editions, and the page of each."""
     routes = APIRouter(include_in_schema=False)
-    views = EditionViews()
+    views = EditionViews(site.app.database)
 
     @routes.get("/editions")
     def list_editions(before: str | None = None) -> HTMLResponse:
@@ -58,25 +65,17 @@ def router(site: Site) -> APIRouter:
             edition = editions.on(conn, day)
             if edition is None:
                 raise Problem(404)
-            view = views.of(conn, edition)
             older, newer = editions.page(conn, before=day, limit=1), editions.after(conn, day)
         return site.pages.answer(
             "edition",
             EditionPageView(
-                edition=view,
+                edition=views.of(edition),
                 newer=_path(newer.date) if newer else None,
                 older=_path(older[0].date) if older else None,
             ),
         )
 
     return routes
-
-
-def _picks(conn: Connection, edition: Edition) -> tuple[PickView, ...]:
-    return tuple(
-        PickView(paper=paper_view(paper, abstract_chars=ABSTRACT_CHARS), reasons=())
-        for paper in editions.contents(conn, [edition.id])
-    )
 
 
 def _view(edition: Edition, picks: tuple[PickView, ...]) -> EditionView:

@@ -52,7 +52,7 @@ class _Home:
         settings = site.app.settings
         self._site = site
         self._forms = FormViews(site.app.taxonomy)
-        self._editions = EditionViews()
+        self._editions = EditionViews(site.app.database)
         self._unset = Schedule(zone=settings.zone, hour=settings.mail.hour)
         self.empty = self._forms.standing(Profile(), self._unset, guess_zone=True)
 
@@ -81,4 +81,4 @@ class _Home:
     def _sample(self) -> EditionView | None:
         with self._site.app.database.read() as conn:
             newest = editions.newest(conn)
-            return self._editions.of(conn, newest, first=_SAMPLE) if newest else None
+        return self._editions.of(newest, first=_SAMPLE) if newest else None

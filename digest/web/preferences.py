@@ -31,6 +31,7 @@ _SUBSCRIBED = (State.ACTIVE, State.PAUSED)
 #: What `?done=` may say, and what the page then says; anything else is passed over.
 _NOTICES = {
     "confirmed": "Welcome: your subscription is confirmed. Choose what you get, or leave it as it is.",
+    "moved": "Done: your mails come to this address from now on.",
     "saved": "Your choices are saved. They count from the next mail on.",
     "paused": "You are paused. Your choices are kept.",
     "resumed": "Welcome back: the newest papers come with your next mail.",

@@ -153,7 +153,8 @@ def test_moving_asks_for_the_new_address(desk: Desk) -> None:
     answer = desk.client.post(link)
     moved = desk.subscriber(who.id)
     assert moved.address == "new@example.org"
-    assert answer.headers["location"] == desk.preferences(moved) + "?done=confirmed"
+    assert answer.headers["location"] == desk.preferences(moved) + "?done=moved"
+    assert "come to this address" in desk.client.get(answer.headers["location"]).text
     assert desk.client.get(desk.preferences(who)).status_code == 404, "the old links are dead"
     after = desk.rows()
     assert "new@example.org" in desk.client.get(link).text
