@@ -37,7 +37,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
@@ -105,9 +104,14 @@ class Guards:
         self._cap_bytes = cap_bytes
         self._refuse = refuse
         self._headers = dict(_HEADERS)
-        # On plain http browsers send no Sec-Fetch-Site, and under no-referrer a form's Origin is `null` (Fetch, "append
-        # a request Origin header"): our own forms would be refused. There the address stays within this host.
-        self._headers["Referrer-Policy"] = "no-referrer" if hosts.trustworthy else "same-origin"
+        if hosts.trustworthy:
+            self._headers["Referrer-Policy"] = "no-referrer"
+            self._headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        else:
+            # On plain http browsers send no Sec-Fetch-Site, and under no-referrer a form's Origin is `null` (Fetch,
+            # "append a request Origin header"): our own forms would be refused. There the address stays within this
+            # host; and browsers complain of the other header, which means nothing there.
+            self._headers["Referrer-Policy"] = "same-origin"
         if hosts.secure:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 

@@ -336,13 +336,13 @@ def test_no_index_of_what_holds_a_token(browser: TestClient, path: str, private:
 
 
 @pytest.mark.parametrize(
-    ("base_url", "referrer", "transport"),
+    ("base_url", "referrer", "opener", "transport"),
     [
-        (HERE, "no-referrer", "max-age=31536000"),
-        ("http://127.0.0.1:8000", "no-referrer", None),
-        ("http://localhost", "no-referrer", None),
+        (HERE, "no-referrer", "same-origin", "max-age=31536000"),
+        ("http://127.0.0.1:8000", "no-referrer", "same-origin", None),
+        ("http://localhost", "no-referrer", "same-origin", None),
         # A browser that sends no Sec-Fetch-Site would give our own forms the Origin of nobody.
-        ("http://digest.lan", "same-origin", None),
+        ("http://digest.lan", "same-origin", None, None),
     ],
 )
 def test_headers_that_depend_on_base_url(
@@ -351,12 +351,14 @@ def test_headers_that_depend_on_base_url(
     tmp_path: Path,
     base_url: str,
     referrer: str,
+    opener: str | None,
     transport: str | None,
 ) -> None:
     """HSTS goes with https alone; on plain http beyond this machine the Referer stays within it."""
     answer = browse(make_app(sqlite_database, tmp_path, base_url=base_url)).get("/robots.txt")
     assert answer.status_code == 200
     assert answer.headers["referrer-policy"] == referrer
+    assert answer.headers.get("cross-origin-opener-policy") == opener
     assert answer.headers.get("strict-transport-security") == transport
 
 
