@@ -38,6 +38,11 @@ def router(site: Site) -> APIRouter:
         site.limits.hit(Rule.SIGN_UP, site.client(request))
         return home.subscribe(request, form)
 
+    @routes.get("/subscribe")
+    def back() -> Response:
+        # Where the form came back with errors, this path stands in the address bar.
+        return RedirectResponse("/", 303)
+
     @routes.get("/inbox")
     def inbox() -> HTMLResponse:
         return site.pages.answer("inbox", InboxView())

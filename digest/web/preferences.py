@@ -39,6 +39,7 @@ _NOTICES = {
     "data": "A mail with the links to your data is on its way. We send it once a day at most.",
 }
 _UNSAVED = "This is a preview: nothing is saved yet."
+_PARTS = ("preview", "pause", "resume", "move", "data")  #: what the page posts to, below its own path
 #: For how many days a pause may be asked for; "" means until it is ended by hand.
 _PAUSES = {"": None, "7": 7, "14": 14, "30": 30}
 
@@ -52,6 +53,7 @@ def router(site: Site) -> APIRouter:
     _add_choices(routes, site, desk)
     _add_pause(routes, site, desk)
     _add_mails(routes, site, desk)
+    _add_way_back(routes, desk)
     return routes
 
 
@@ -78,6 +80,16 @@ def _add_choices(routes: APIRouter, site: Site, desk: _Desk) -> None:
         if request.headers.get("x-fragment") == "preview":
             return desk.page(token, reader, sent=chosen, template="_preview")
         return desk.page(token, reader, sent=chosen, notice=_UNSAVED, status=422 if chosen.errors else 200)
+
+
+def _add_way_back(routes: APIRouter, desk: _Desk) -> None:
+    @routes.get("/{part}")
+    def back(token: str, part: str) -> Response:
+        """Where a form came back with errors, or a preview, its path stands in the address bar: enter leads here."""
+        desk.reader(token)
+        if part not in _PARTS:
+            raise Problem(404)
+        return RedirectResponse(f"/p/{token}", 303)
 
 
 def _add_pause(routes: APIRouter, site: Site, desk: _Desk) -> None:

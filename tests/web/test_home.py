@@ -219,6 +219,12 @@ def test_the_inbox_page_is_the_same_for_all(desk: Desk) -> None:
     assert ADDRESS not in page.text
 
 
+def test_the_way_back_from_the_form(client: TestClient) -> None:
+    """The path that the form posts to, opened by hand, leads to the form."""
+    answer = client.get("/subscribe")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
 def test_sign_ups_of_one_client_are_limited(
     sqlite_database: Database, tmp_path: Path, clock: Clock, browse: Callable[[App], TestClient]
 ) -> None:

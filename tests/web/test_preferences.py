@@ -309,6 +309,17 @@ def test_data(desk: Desk) -> None:
     assert desk.kinds(who.id) == [Kind.DATA]
 
 
+@pytest.mark.parametrize("part", ["preview", "pause", "resume", "move", "data"])
+def test_the_way_back_from_a_form(client: TestClient, site_app: App, clock: Clock, part: str) -> None:
+    """The path that a form was posted to, opened by hand, leads back to the page; to no page of any other name."""
+    desk = Desk(app=site_app, client=client, clock=clock)
+    link = desk.preferences(desk.add())
+    answer = client.get(f"{link}/{part}")
+    assert (answer.status_code, answer.headers["location"]) == (303, link)
+    assert client.get(f"{link}/other").status_code == 404
+    assert client.get(f"{link}x/{part}").status_code == 404
+
+
 # -- who may open it -------------------------------------------------------------------------------------
 
 
