@@ -108,7 +108,7 @@ def run(
 def test_every_answer_is_documented(sqlite_database: Database, tmp_path: Path) -> None:
     """Whatever is sent, every answer is one that the document names, of the form that it names, and no 5xx."""
     phases = ("examples", "coverage", "fuzzing", "stateful")
-    ran = run(sqlite_database, tmp_path, limits=_UNLIMITED, examples=40, phases=phases)
+    ran = run(sqlite_database, tmp_path, limits=_UNLIMITED, examples=30, phases=phases)
     assert not ran.failures, "\n".join(ran.failures)
     assert ran.checks >= Counter(dict.fromkeys(_CHECKS, 500))
     assert {operation for operation, status in ran.answers if status in (200, 202)} == _OPERATIONS
@@ -118,8 +118,8 @@ def test_every_answer_is_documented(sqlite_database: Database, tmp_path: Path) -
 
 def test_answers_over_postgresql(postgresql_database: Database, tmp_path: Path) -> None:
     """What one engine takes and another refuses, such as NUL or an id of 63 bits, makes no other answers."""
-    phases = ("fuzzing", "stateful")
-    ran = run(postgresql_database, tmp_path, limits=_UNLIMITED, examples=40, phases=phases)
+    phases = ("fuzzing",)
+    ran = run(postgresql_database, tmp_path, limits=_UNLIMITED, examples=30, phases=phases)
     assert not ran.failures, "\n".join(ran.failures)
     assert {operation for operation, status in ran.answers if status in (200, 202)} == _OPERATIONS
     assert max(ran.statuses) < 500
