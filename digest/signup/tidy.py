@@ -13,8 +13,8 @@ from digest.subscribers.consent import Evidence
 from digest.subscribers.due import local_date
 from digest.subscribers.subscriber import State, Subscriber
 
-#: Rows written in one go: SQLite has one writer, and whoever posts a form waits for it.
-_BATCH = 100
+#: Rows written in one go, in sets and one by one: SQLite has one writer, and whoever posts a form waits for it.
+_BATCH, _FEW = 100, 10
 #: Links that open once do so for a day; longer ago than this, no clock can be that wrong.
 _USES_KEPT = dt.timedelta(days=7)
 #: Nobody asked for it: the day came that they had named.
@@ -47,7 +47,7 @@ def _purge(database: Database, asked_before: dt.datetime, now: dt.datetime) -> i
     with database.read() as conn:
         stale = subscribers.unconfirmed(conn, asked_before=asked_before)
     purged = 0
-    for chunk in _chunks(stale):
+    for chunk in _chunks(stale, _BATCH):
         with database.write() as conn:
             still = subscribers.hold_unconfirmed(conn, chunk, asked_before=asked_before)
             forget(conn, still, now)
@@ -58,7 +58,7 @@ def _purge(database: Database, asked_before: dt.datetime, now: dt.datetime) -> i
 def _forget_ips(database: Database, before: dt.datetime) -> int:
     with database.read() as conn:
         lines = consents.with_ip(conn, before=before)
-    for chunk in _chunks(lines):
+    for chunk in _chunks(lines, _BATCH):
         with database.write() as conn:
             consents.forget_ips(conn, chunk)
     return len(lines)
@@ -70,7 +70,7 @@ def _resume(database: Database, now: dt.datetime) -> int:
     with database.read() as conn:
         ended = [each.id for each in subscribers.paused_until(conn, latest) if _over(each, now)]
     resumed = 0
-    for chunk in _chunks(ended):
+    for chunk in _chunks(ended, _FEW):
         with database.write() as conn:
             still = [each for each in subscribers.hold_all(conn, chunk).values() if _over(each, now)]
             for each in still:
@@ -86,5 +86,5 @@ def _over(subscriber: Subscriber, now: dt.datetime) -> bool:
     return until <= local_date(now, subscriber.schedule.zone)
 
 
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + _BATCH] for start in range(0, len(ids), _BATCH))
+def _chunks(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (ids[start : start + size] for start in range(0, len(ids), size))

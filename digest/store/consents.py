@@ -10,7 +10,33 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from digest.store.schema import consents, suppressions
+from digest.store.types import Instant
 from digest.subscribers.consent import Consent, Event, Evidence
+
+# Built once, as in `deliveries`: of what a sign-up costs, most was the building of its statements.
+_HOLDS = sa.bindparam("holds", type_=sa.Boolean)
+_RECORD = sa.insert(consents).from_select(
+    ["subscriber_id", "at", "event", "method", "ip", "text_version"],
+    sa.select(
+        sa.bindparam("of", type_=sa.Integer),
+        sa.bindparam("moment", type_=Instant),
+        sa.bindparam("what", type_=sa.Text),
+        sa.bindparam("by", type_=sa.Text),
+        sa.bindparam("from_ip", type_=sa.Text),
+        sa.bindparam("to_text", type_=sa.Text),
+    ).where(_HOLDS),
+)
+_SUPPRESSED = sa.select(
+    sa.bindparam("hash", type_=sa.Text),
+    sa.bindparam("why", type_=sa.Text),
+    sa.bindparam("moment", type_=Instant),
+).where(_HOLDS)
+_SUPPRESS = {
+    dialect.__name__.rpartition(".")[2]: dialect.insert(suppressions)
+    .from_select(["address_hash", "reason", "at"], _SUPPRESSED)
+    .on_conflict_do_nothing()
+    for dialect in (sqlite, postgresql)
+}
 
 
 def record(
@@ -27,16 +53,9 @@ def record(
     Args:
         holds: Else nothing is written, by the same one statement: what it costs tells nothing.
     """
-    values = sa.select(
-        sa.literal(subscriber_id, sa.Integer),
-        sa.literal(at, consents.c.at.type),
-        sa.literal(event, sa.Text),
-        sa.literal(evidence.method, sa.Text),
-        sa.literal(evidence.ip, sa.Text),
-        sa.literal(evidence.text_version, sa.Text),
-    ).where(sa.literal(holds))
-    columns = ["subscriber_id", "at", "event", "method", "ip", "text_version"]
-    conn.execute(sa.insert(consents).from_select(columns, values))
+    given = {"of": subscriber_id, "moment": at, "what": event, "holds": holds}
+    how = {"by": evidence.method, "from_ip": evidence.ip, "to_text": evidence.text_version}
+    conn.execute(_RECORD, {**given, **how})
 
 
 def of(conn: Connection, subscriber_id: int) -> list[Consent]:
@@ -76,11 +95,8 @@ def suppress(
     Args:
         holds: Else nothing is written, by the same one statement.
     """
-    values = sa.select(
-        sa.literal(address_hash, sa.Text), sa.literal(reason, sa.Text), sa.literal(at, suppressions.c.at.type)
-    ).where(sa.literal(holds))
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(suppressions)
-    conn.execute(insert.from_select(["address_hash", "reason", "at"], values).on_conflict_do_nothing())
+    given = {"hash": address_hash, "why": reason, "moment": at, "holds": holds}
+    conn.execute(_SUPPRESS[conn.dialect.name], given)
 
 
 def suppressed(conn: Connection, address_hash: str) -> str | None:

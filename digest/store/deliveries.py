@@ -16,6 +16,7 @@ from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick, Reason, ReasonKind
 from digest.store.schema import deliveries, editions, plans, subscribers
 from digest.store.subscribers import give_back, hold_those
+from digest.store.types import Instant
 from digest.subscribers.subscriber import State
 
 #: Statuses that can still lead to a mail.
@@ -110,29 +111,51 @@ def post(conn: Connection, row: Plan, *, now: dt.datetime) -> bool:
 
     The same statements whatever is there: what a sign-up costs does not tell whether its address is known.
     """
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
-    statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
-    added = conn.execute(statement.values(_values(row, now)).returning(deliveries.c.id)).first() is not None
-    counted = sa.select(sa.literal(now, plans.c.at.type), sa.literal(1)).where(sa.literal(added))
-    conn.execute(sa.insert(plans).from_select(["at", "eligible"], counted))
+    added = conn.execute(_POST[conn.dialect.name], _values(row, now)).first() is not None
+    conn.execute(_COUNT_ONE, {"moment": now, "holds": added})
     return _reopen_withdrawn(conn, row) or added
 
 
+_POST = {
+    dialect.__name__.rpartition(".")[2]: dialect.insert(deliveries)
+    .on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
+    .returning(deliveries.c.id)
+    for dialect in (sqlite, postgresql)
+}
+_COUNT_ONE = sa.insert(plans).from_select(
+    ["at", "eligible"],
+    sa.select(sa.bindparam("moment", type_=Instant), sa.literal(1)).where(
+        sa.bindparam("holds", type_=sa.Boolean)
+    ),
+)
+
+
 def _reopen_withdrawn(conn: Connection, row: Plan) -> bool:
-    values = {"status": Status.PLANNED, "epoch": row.epoch, "recipient": row.recipient}
-    moments = {"planned_at": row.planned_at, "due_at": row.planned_at, "expires_at": row.expires_at}
-    reopened = conn.execute(
-        sa.update(deliveries)
-        .where(
-            deliveries.c.subscriber_id == row.subscriber_id,
-            deliveries.c.local_date == row.local_date,
-            deliveries.c.kind == row.kind,
-            deliveries.c.status == Status.SUPPRESSED,
-            deliveries.c.body_hash.is_(None),
-        )
-        .values(**values, **moments, reason=None, settled_at=None)
+    which = {"reader": row.subscriber_id, "date": row.local_date, "what": row.kind}
+    how = {"epoch_is": row.epoch, "to": row.recipient, "moment": row.planned_at, "until": row.expires_at}
+    return int(conn.execute(_REOPEN_WITHDRAWN, {**which, **how}).rowcount) > 0
+
+
+_REOPEN_WITHDRAWN = (
+    sa.update(deliveries)
+    .where(
+        deliveries.c.subscriber_id == sa.bindparam("reader"),
+        deliveries.c.local_date == sa.bindparam("date"),
+        deliveries.c.kind == sa.bindparam("what"),
+        deliveries.c.status == Status.SUPPRESSED,
+        deliveries.c.body_hash.is_(None),
     )
-    return int(reopened.rowcount) > 0
+    .values(
+        status=Status.PLANNED,
+        epoch=sa.bindparam("epoch_is"),
+        recipient=sa.bindparam("to"),
+        planned_at=sa.bindparam("moment"),
+        due_at=sa.bindparam("moment"),
+        expires_at=sa.bindparam("until"),
+        reason=None,
+        settled_at=None,
+    )
+)
 
 
 def release(conn: Connection, claimant: str) -> None:

@@ -88,23 +88,17 @@ def enter(
     Args:
         replaces: The subscription that it is to take over with its yes, if it asks for none of its own.
     """
-    pending: dict[str, object] = {
+    values = {
+        "address": address,
+        "address_key": address_key,
+        "created_at": now,
         "state": State.PENDING,
         "asked_at": now,
         "replaces": replaces,
         **_profile_values(profile),
         **_schedule_values(schedule),
     }
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(subscribers)
-    row = conn.execute(
-        insert.values(address=address, address_key=address_key, created_at=now, **pending)
-        .on_conflict_do_update(
-            index_elements=["address_key"],
-            set_={**pending, **_AFRESH},
-            where=subscribers.c.state.not_in([State.ACTIVE, State.PAUSED]),
-        )
-        .returning(subscribers)
-    ).one_or_none()
+    row = conn.execute(_ENTER[conn.dialect.name], values).one_or_none()
     return _subscriber(row) if row else None
 
 
@@ -122,6 +116,35 @@ _AFRESH: dict[str, None] = dict.fromkeys(
         "checked_edition_id",
     )
 )
+
+
+#: What counts as they say it this time.
+_SAID = (
+    "state",
+    "asked_at",
+    "replaces",
+    "topics",
+    "interests",
+    "include",
+    "exclude",
+    "cap",
+    "frequency",
+    "weekday",
+    "zone",
+    "hour",
+)
+
+
+def _enter(insert: sqlite.Insert | postgresql.Insert) -> sa.Executable:
+    return insert.on_conflict_do_update(
+        index_elements=["address_key"],
+        set_={**{name: insert.excluded[name] for name in _SAID}, **_AFRESH},
+        where=subscribers.c.state.not_in([State.ACTIVE, State.PAUSED]),
+    ).returning(subscribers)
+
+
+#: By engine; built once, for building it took longer than running it.
+_ENTER = {"sqlite": _enter(sqlite.insert(subscribers)), "postgresql": _enter(postgresql.insert(subscribers))}
 
 
 def find(conn: Connection, address_key: str) -> Subscriber | None:

@@ -171,6 +171,7 @@ def test_after_a_pause_that_ended(signup: Signup) -> None:
 def test_batches(signup: Signup, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, all are tidied up, some at a time."""
     monkeypatch.setattr(tidy, "_BATCH", 2)
+    monkeypatch.setattr(tidy, "_FEW", 2)
     for number in range(5):
         request(signup, f"pending{number}@example.org", profile=Profile())
         pauses(signup, f"paused{number}", TODAY)
@@ -184,10 +185,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
     """Let something happen between the look at who is due and the deed."""
     chunks = tidy._chunks
 
-    def interrupted(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    def interrupted(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
         if ids:
             act()
-        return chunks(ids)
+        return chunks(ids, size)
 
     monkeypatch.setattr(tidy, "_chunks", interrupted)
 
