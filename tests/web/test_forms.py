@@ -208,6 +208,9 @@ FILE = b'Content-Disposition: form-data; name="a"; filename="f"\r\nContent-Type:
         ("multipart/form-data; boundary=b", multipart(FILE)),
         ("multipart/form-data; boundary=b", multipart(b"Content-Disposition: form-data\r\n\r\nx")),
         ("multipart/form-data; boundary=b; charset=undefined", multipart(ADDRESS)),
+        ("multipart/form-data; boundary=b; charset=Punycode", multipart(ADDRESS)),
+        ('multipart/form-data; boundary=b; charset="idna"', multipart(ADDRESS)),
+        ("multipart/form-data; boundary=b; charset=utf-7", multipart(ADDRESS)),
         ("multipart/form-data; boundary=b", multipart(*[ADDRESS] * (FIELDS_MAX + 1))),
         ("application/x-www-form-urlencoded", b"&".join([b"a=b"] * (FIELDS_MAX + 1))),
     ],
@@ -217,6 +220,9 @@ FILE = b'Content-Disposition: form-data; name="a"; filename="f"\r\nContent-Type:
         "file",
         "no name",
         "undefined",
+        "punycode",
+        "idna",
+        "utf-7",
         "many parts",
         "many fields",
     ],
@@ -233,15 +239,14 @@ def test_a_broken_body_is_400(client: TestClient, kind: str, body: bytes) -> Non
     [
         ("application/x-www-form-urlencoded", b"address=ada%00@example.org&interests=%ED%A0%80"),
         ("application/x-www-form-urlencoded", b"address=%ff%fe&interests=%E2%80%AE&zone=%00"),
-        ("multipart/form-data; boundary=b; charset=utf-7", multipart(ADDRESS.replace(b"ada", b"+2AA-"))),
-        ("multipart/form-data; boundary=b; charset=idna", multipart(ADDRESS.replace(b"ada", b"\xff"))),
+        ("multipart/form-data; boundary=b; charset=UTF-8", multipart(ADDRESS.replace(b"ada", b"\xff"))),
         ("multipart/form-data; boundary=b", multipart(ADDRESS.replace(b"ada", b"\xff\x00"))),
         ("application/json", b'{"address": "ada@example.org"}'),
         ("text/plain", b"address=ada@example.org"),
         ("", b""),
         ("application/x-www-form-urlencoded", b"%%%&&&===;;;\xff\x00"),
     ],
-    ids=["nul", "turned", "utf-7", "idna", "latin", "json", "text", "none", "noise"],
+    ids=["nul", "turned", "utf-8", "latin", "json", "text", "none", "noise"],
 )
 def test_odd_bodies_show_the_form_again(client: TestClient, kind: str, body: bytes) -> None:
     """Bytes that are no text, and bodies of other kinds, are answered by the form with the error beside a field."""
