@@ -372,6 +372,13 @@ def test_head_is_get_without_a_body(browser: TestClient, path: str) -> None:
     assert head.headers["content-length"] == str(len(got.content))
 
 
+def test_head_sends_no_byte(web: FastAPI) -> None:
+    """No server has to cut a body off: none is sent."""
+    sent = ask(web, "HEAD", "/robots.txt", [(b"host", b"digest.example.org")])
+    assert sent[0]["status"] == 200
+    assert b"".join(message["body"] for message in sent[1:]) == b""
+
+
 # -- the log -------------------------------------------------------------------------------------------
 
 
