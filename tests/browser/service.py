@@ -34,7 +34,7 @@ relay.url = "{relay}"
 relay.connections = 2
 dumps.watch_s = 0.25
 delivery.tick_s = 0.25
-web.signups_per_hour = 1000
+web.signups_per_hour = 300
 web.posts_per_minute = 1000
 web.api_per_minute = 1000
 """
@@ -99,17 +99,19 @@ class Service:
         self._ahead += dt.timedelta(**units)
         self._set_clock()
 
-    def drop(self, day: int) -> None:
-        """Put the dump of a day, dated by the service's clock, into the folder that it watches."""
-        draft = self.folder / "dumps" / f"day{day}.part"
-        draft.write_bytes(papers.dump(day, self.now().date()))
-        draft.rename(draft.with_suffix(".json"))
+    def publish(self, day: int) -> str:
+        """Let the edition of today come out, with the papers of the day of that number; returns its path."""
+        return self.publish_dump(papers.dump(day, self.now().date()))
 
-    def publish(self, day: int) -> None:
-        """The same, and wait until its edition has a page."""
-        self.drop(day)
-        path = f"/editions/{self.now().date().isoformat()}"
+    def publish_dump(self, dump: bytes) -> str:
+        """Put a dump into the folder that is watched, and wait until its edition has a page; returns its path."""
+        today = self.now().date().isoformat()
+        draft = self.folder / "dumps" / f"{today}.part"
+        draft.write_bytes(dump)
+        draft.rename(draft.with_suffix(".json"))
+        path = f"/editions/{today}"
         wait_until(lambda: self.get(path).status == 200, timeout_s=PATIENCE_S)
+        return path
 
     def get(self, path: str, *, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
         """Ask for a path without a browser."""
@@ -125,13 +127,14 @@ class Service:
 
     def join(self, address: str, **fields: str | list[str]) -> str:
         """Subscribe and confirm without a browser; returns the path of the preferences."""
-        assert self.submit("/subscribe", address=address, **fields).status == 303
+        asked = self.submit("/subscribe", address=address, **fields)
+        assert asked.status == 303, asked
         return self.confirm(self.mailbox.next(address))
 
     def confirm(self, mail: Mail) -> str:
         """Press the button behind the link of a confirmation; returns the path of the preferences."""
         confirmed = self.post(path_of(mail.link("/c/")))
-        assert confirmed.status == 303
+        assert confirmed.status == 303, confirmed
         return confirmed.headers["Location"].partition("?")[0]
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:

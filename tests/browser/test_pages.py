@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def test_before_the_first_edition(browser: Browser, service: Service) -> None:
-    """The pages of a service that has nothing to show yet, and the answers to who asks too much of it."""
+    """The pages of a service that has nothing to show yet, and what it says to who signs up again and again."""
     with opened(browser, service.url) as window:
         assert window.go("/") == 200
         window.look("home-empty")
@@ -26,6 +26,14 @@ def test_before_the_first_edition(browser: Browser, service: Service) -> None:
         window.look("editions-empty")
         arrive(window, service, "first@example.org")
         window.look("preferences-empty")
+        while (
+            service.submit("/subscribe", address="x@example.org", website="so that nothing is stored").status
+            == 303
+        ):
+            pass
+        subscribe(window, "many@example.org")
+        assert "429" in window.page.inner_text("main")
+        window.look("error-429")
 
 
 def test_what_everyone_may_read(browser: Browser, shared: Service) -> None:

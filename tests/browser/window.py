@@ -71,8 +71,10 @@ class Window:
             for scheme in SCHEMES:
                 self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 self._shoot(f"{name}-{width}-{scheme}", width)
-                assert self.violations() == [], f"{name} at {width}, {scheme}"
-            assert self.overflow() <= 0, f"{name} has to be scrolled sideways at {width}"
+                found = self.violations()
+                assert not found, f"{name} at {width}, {scheme}: {found}"
+            wider = self.overflow()
+            assert wider <= 0, f"{name} is {wider} px wider than a window of {width}"
         self.page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         if before is not None:
             self.page.set_viewport_size(before)
@@ -126,6 +128,6 @@ def opened(
     try:
         window = Window(context.new_page(), urlsplit(url).netloc)
         yield window
-        assert window.complaints == []
+        assert not window.complaints, window.complaints
     finally:
         context.close()
