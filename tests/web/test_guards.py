@@ -58,7 +58,7 @@ def web(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     async def leave(request: Request) -> Response:
         return Response(await request.body())
 
-    @web.api_route("/p/{token}/broken", methods=["GET", "POST"])
+    @web.post("/p/{token}/broken")
     def broken(token: str) -> None:
         try:
             raise ValueError(f"{ADDRESS} is not known")
@@ -316,7 +316,7 @@ def test_the_cap_is_a_setting(browse: Browse, sqlite_database: Database, tmp_pat
         ("POST", "/subscribe", {"Origin": "null"}, 403),
         ("POST", "/subscribe", {"Content-Length": "9999999"}, 413),
         ("GET", "/slower", {}, 429),
-        ("GET", f"/p/{TOKEN}/broken", {}, 500),
+        ("POST", f"/p/{TOKEN}/broken", {}, 500),
     ],
 )
 def test_every_answer_carries_them(
