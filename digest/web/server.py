@@ -21,6 +21,8 @@ from digest.wiring import App
 HEAD_BYTES = 32 * 1024
 #: Longest that a whole request may take to arrive, in seconds.
 REQUEST_S = 30.0
+#: Longest that an answer may wait for a client to read it, in seconds.
+ANSWER_S = 60.0
 #: How long an idle connection is kept for another request, in seconds; longer than the usual proxy's 60 it need not be.
 KEEP_ALIVE_S = 5
 #: How long requests under way may take when the service is told to stop, in seconds.
@@ -88,10 +90,12 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP by httptools, which would read a head without end, and wait for one for ever."""
+    """HTTP by httptools, which would read a head or trailers without end, and wait for either side for ever."""
 
     _deadline: asyncio.TimerHandle | None = None
-    _head_bytes = 0
+    _unread: asyncio.TimerHandle | None = None
+    #: What came since the last piece of a body: of a head, of trailers, of what stands beside the size of a chunk.
+    _beside_bytes = 0
     _in_head = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -100,26 +104,44 @@ class _Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._waited()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data) if self._in_head else 0
+        self._beside_bytes += len(data)
         super().data_received(data)
-        if self._in_head and self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
+        if self._beside_bytes > HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._wait()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:  # a trailer is passed over (RFC 9110 6.5.1): it would be kept, one beside the other
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self._in_head, self._head_bytes = False, 0
+        self._in_head, self._beside_bytes = False, 0
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        self._beside_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
-        self._in_head = True
+        self._in_head, self._beside_bytes = True, 0
         self._waited()
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        self._watch()
+        super().on_response_complete()
 
     def _wait(self) -> None:
         self._waited()
@@ -128,6 +150,16 @@ class _Protocol(HttpToolsProtocol):
     def _waited(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+
+    def _watch(self) -> None:
+        """Give up who does not read the answer: closing alone would wait for them."""
+        if self._unread is not None:
+            self._unread.cancel()
+        self._unread = self.loop.call_later(ANSWER_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
 
 
 class _Told(logging.Handler):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import structlog
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 
 from digest import log
 from digest.errors import DigestError, SchemaError, TaxonomyError, TemplateError
@@ -81,6 +82,14 @@ def say(url: str, *pieces: bytes) -> bytes:
         while piece := conn.recv(65536):
             answer += piece
         return answer
+
+
+def cut_off(url: str, *pieces: bytes) -> bool:
+    """Whether the server hangs up on these bytes; with some of them unread the network takes its answer back."""
+    try:
+        return say(url, *pieces).startswith(b"HTTP/1.1 400 ")
+    except ConnectionError:
+        return True
 
 
 def head(*lines: str) -> bytes:
@@ -284,6 +293,54 @@ def test_a_head_without_end(site_app: App) -> None:
         answer = say(url, f"GET / HTTP/1.1\r\n{HOST}\r\nX-Long: ".encode(), b"x" * 40_000)
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert ask(url, "GET", "/healthz?" + "x" * 20_000)[0] == 200
+
+
+@pytest.mark.parametrize("trailer", [b"x" * 600_000, b"A: b\r\n" * 100_000], ids=["one", "many"])
+def test_trailers(site_app: App, extend: Extend, trailer: bytes) -> None:
+    """What follows a body in chunks is bounded as a head is, and is no header."""
+
+    def add(web: FastAPI) -> None:
+        @web.post("/told")
+        def told(request: Request) -> list[str]:
+            return sorted(request.headers)
+
+    extend(add)
+    chunks = (
+        head("POST /told HTTP/1.1", HOST, "Transfer-Encoding: chunked", "Connection: close") + b"1\r\na\r\n"
+    )
+    with serving(site_app, host="127.0.0.1", port=0) as url:
+        answer = say(url, chunks + b"0\r\nX-Forwarded-For: 192.0.2.9\r\n\r\n")
+        assert answer.endswith(b'["connection","host","transfer-encoding"]')
+        assert cut_off(url, chunks + b"0\r\n", trailer)
+        assert cut_off(url, chunks + b"1;", b"x" * 600_000)
+        # Many small chunks are no long trailer.
+        answer = say(url, chunks, *[b"1\r\na\r\n"] * 7_000, b"0\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_client_that_does_not_read(site_app: App, extend: Extend, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks and never reads is cut off at a deadline; nothing of the answer is kept for them."""
+    monkeypatch.setattr(server, "ANSWER_S", 0.2)
+    lost: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+
+    class Seen(server._Protocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.put(exc)
+
+    def add(web: FastAPI) -> None:
+        @web.get("/large")
+        def large() -> Response:
+            return Response(b"x" * 20_000_000)
+
+    extend(add)
+    monkeypatch.setattr(server, "_Protocol", Seen)
+    with (
+        serving(site_app, host="127.0.0.1", port=0) as url,
+        socket.create_connection(where(url), timeout=PATIENCE_S) as conn,
+    ):
+        conn.sendall(head("GET /large HTTP/1.1", HOST))
+        lost.get(timeout=PATIENCE_S)
 
 
 def test_what_is_no_http(site_app: App) -> None:
