@@ -46,10 +46,11 @@ def _subscriber(site: Site, token: str) -> Subscriber | None:
 
 
 def _page(site: Site, token: str, subscriber: Subscriber | None, *, asked: bool = False) -> HTMLResponse:
+    # No address here: the link works for ever, also in the mailbox that a subscription has moved away from.
     view = LeaveView(
         action=f"/u/{token}",
         data=f"/u/{token}/data",
-        address=subscriber.address if subscriber else "",
+        known=subscriber is not None and bool(subscriber.address),
         left=subscriber is None or subscriber.state is State.LEFT,
         asked=asked,
     )

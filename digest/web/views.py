@@ -145,7 +145,7 @@ class PreferencesView:
 class LeaveView:
     action: str
     data: str  #: path that posts for a link to export or erase
-    address: str  #: "" once erased
+    known: bool  #: data of theirs is kept; not once erased
     left: bool  #: just now, or before
     asked: bool  #: the link to export or erase is on its way
 

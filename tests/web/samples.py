@@ -294,9 +294,7 @@ def _api() -> ApiView:
 
 
 def _leave(**changed: Any) -> LeaveView:
-    asked = LeaveView(
-        action="/u/TOKEN", data="/u/TOKEN/data", address="ada@example.org", left=False, asked=False
-    )
+    asked = LeaveView(action="/u/TOKEN", data="/u/TOKEN/data", known=True, left=False, asked=False)
     return replace(asked, **changed)
 
 
@@ -348,8 +346,8 @@ STATES: Mapping[str, tuple[str, Any]] = {
     "leave": ("leave", _leave()),
     "leave-left": ("leave", _leave(left=True)),
     "leave-asked": ("leave", _leave(left=True, asked=True)),
-    "leave-erased": ("leave", _leave(left=True, address="")),
-    "leave-erased-before": ("leave", _leave(address="")),
+    "leave-erased": ("leave", _leave(left=True, known=False)),
+    "leave-erased-before": ("leave", _leave(known=False)),
     "data-export": ("data", DataView(action="/x/TOKEN", address="ada@example.org", erase=False)),
     "data-erase": ("data", DataView(action="/e/TOKEN", address="ada@example.org", erase=True)),
     "erased": ("erased", ErasedView()),
