@@ -155,7 +155,7 @@ def test_the_calm_errors(browser: Browser, shared: Service) -> None:
     """What a reader sees whose browser sent something odd: the wrong way, too much, from elsewhere."""
     preferences = shared.join("odd@example.org")
     with opened(browser, shared.url) as window:
-        assert window.go("/subscribe") == 405
+        assert window.go("/u/token/data") == 405
         window.look("error-405")
         window.go(preferences)
         field(window, "choices", "interests").evaluate("text => { text.removeAttribute('maxlength'); }")
