@@ -9,7 +9,10 @@ from sqlalchemy.engine import Connection
 
 from digest.rank.selection import Pick
 from digest.store import consents, deliveries, editions, subscribers
-from digest.subscribers.subscriber import State
+
+#: Which address was asked to take a subscription over is that address's own affair until it says yes: whoever could
+#: read here whether it was put down, and as which row, would know whether it was subscribed.
+_UNTOLD = ("replaces", "moves_to")
 
 #: Papers of an edition, by (edition, paper): title and address.
 _Papers = dict[tuple[int, int], tuple[str, str | None]]
@@ -19,8 +22,7 @@ def document(conn: Connection, subscriber_id: int) -> dict[str, Any]:
     """What is kept about a subscriber, ready for JSON: choices, consent, and every mail with its papers."""
     found = subscribers.fields(conn, subscriber_id)
     return {
-        "subscription": {name: _plain(value) for name, value in found.items()},
-        "new_address": _new_address(conn, subscriber_id, found["moves_to"]),
+        "subscription": {name: _plain(value) for name, value in found.items() if name not in _UNTOLD},
         "consent": [
             {
                 "at": _plain(line.at),
@@ -33,14 +35,6 @@ def document(conn: Connection, subscriber_id: int) -> dict[str, Any]:
         ],
         "mails": _mails(conn, subscriber_id),
     }
-
-
-def _new_address(conn: Connection, subscriber_id: int, moves_to: int | None) -> str | None:
-    """The address that was asked to take the subscription over, and has not answered."""
-    asked = None if moves_to is None else subscribers.get(conn, moves_to)
-    if asked is None or asked.replaces != subscriber_id or asked.state is not State.PENDING:
-        return None
-    return asked.address
 
 
 def _mails(conn: Connection, subscriber_id: int) -> list[dict[str, Any]]:
