@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,14 +16,17 @@ from digest.store.schema import facts
 
 
 def get(conn: Connection, name: str) -> str | None:
-    value: str | None = conn.scalar(sa.select(facts.c.value).where(facts.c.name == name))
+    value: str | None = conn.scalar(_GET, {"wanted": name})
     return value
+
+
+_GET = sa.select(facts.c.value).where(facts.c.name == sa.bindparam("wanted"))
 
 
 def key(conn: Connection, name: str) -> bytes:
     """A random key of 32 bytes, made at its first use and kept for ever."""
     _put(conn, name, secrets.token_hex(32))
-    return bytes.fromhex(str(conn.scalar(sa.select(facts.c.value).where(facts.c.name == name))))
+    return bytes.fromhex(str(get(conn, name)))
 
 
 def keys(conn: Connection, name: str) -> list[Key]:
@@ -43,10 +48,15 @@ def rotate(conn: Connection, name: str, *, since: dt.datetime) -> list[Key]:
 
 def _put(conn: Connection, name: str, value: str) -> bool:
     """Whether the name was free."""
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(facts)
+    return conn.scalar(_putting(conn.dialect.name), {"name": name, "value": value}) is not None
+
+
+@cache
+def _putting(dialect: str) -> sa.sql.selectable.TypedReturnsRows[Any]:
+    insert = (sqlite if dialect == "sqlite" else postgresql).insert(facts)
     # Returned rather than counted: psycopg tells no row count of such a statement.
-    put = insert.values(name=name, value=value).on_conflict_do_nothing().returning(facts.c.name)
-    return conn.scalar(put) is not None
+    put: sa.sql.selectable.TypedReturnsRows[Any] = insert.on_conflict_do_nothing().returning(facts.c.name)
+    return put
 
 
 def _place(name: str) -> int:

@@ -47,6 +47,23 @@ class Step:
     checked_edition_id: int | None = None
 
 
+# Built once, as in `consents`: for a save too the building took most of the time.
+_ONE = sa.select(subscribers).where(subscribers.c.id == sa.bindparam("wanted"))
+_HOLD = (
+    sa.select(subscribers)
+    .where(subscribers.c.id.in_(sa.bindparam("wanted", expanding=True)))
+    .order_by(subscribers.c.id)
+    .with_for_update()
+)
+_HOLD_ADDRESS = (
+    sa.select(subscribers).where(subscribers.c.address_key == sa.bindparam("wanted")).with_for_update()
+)
+_RESERVE = sa.select(
+    sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("wanted", type_=sa.Text), 0))
+)
+_CHANGE = sa.update(subscribers).where(subscribers.c.id == sa.bindparam("wanted"))
+
+
 def add(
     conn: Connection,
     *,
@@ -154,7 +171,7 @@ def find(conn: Connection, address_key: str) -> Subscriber | None:
 
 
 def get(conn: Connection, subscriber_id: int) -> Subscriber | None:
-    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one_or_none()
+    row = conn.execute(_ONE, {"wanted": subscriber_id}).one_or_none()
     return _subscriber(row) if row else None
 
 
@@ -169,8 +186,7 @@ def hold(conn: Connection, subscriber_id: int) -> Subscriber | None:
 
 def hold_all(conn: Connection, subscriber_ids: Collection[int]) -> dict[int, Subscriber]:
     """The same for several, by id; who is not there is left out."""
-    query = sa.select(subscribers).where(subscribers.c.id.in_(subscriber_ids))
-    rows = conn.execute(query.order_by(subscribers.c.id).with_for_update())
+    rows = conn.execute(_HOLD, {"wanted": list(subscriber_ids)})
     return {row.id: _subscriber(row) for row in rows}
 
 
@@ -184,14 +200,13 @@ def hold_those(conn: Connection, whose: sa.Select[tuple[int]]) -> None:
 def reserve(conn: Connection, address_key: str) -> None:
     """Hold back who else would add this address, until this transaction ends."""
     if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
-        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(address_key, 0))))
+        conn.execute(_RESERVE, {"wanted": address_key})
 
 
 def hold_address(conn: Connection, address_key: str) -> Subscriber | None:
     """Reserve an address, and hold whoever has it; None where nobody does, nor will by another's hand."""
     reserve(conn, address_key)
-    query = sa.select(subscribers).where(subscribers.c.address_key == address_key).with_for_update()
-    row = conn.execute(query).one_or_none()
+    row = conn.execute(_HOLD_ADDRESS, {"wanted": address_key}).one_or_none()
     return _subscriber(row) if row else None
 
 
@@ -217,7 +232,7 @@ def change(conn: Connection, subscriber_id: int, **values: object) -> None:
         values.update(_profile_values(profile))
     if isinstance(schedule, Schedule):
         values.update(_schedule_values(schedule))
-    conn.execute(sa.update(subscribers).where(subscribers.c.id == subscriber_id).values(**values))
+    conn.execute(_CHANGE, {"wanted": subscriber_id, **values})
 
 
 def remove(conn: Connection, subscriber_ids: Sequence[int], *, taken_over: bool = False) -> None:
@@ -271,8 +286,7 @@ def paused_until(conn: Connection, date: dt.date) -> list[Subscriber]:
 
 
 def standing(conn: Connection, subscriber_id: int) -> Standing:
-    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one()
-    return _standing(row)
+    return _standing(conn.execute(_ONE, {"wanted": subscriber_id}).one())
 
 
 def due(
@@ -308,7 +322,7 @@ def standings(conn: Connection, subscriber_ids: Sequence[int] | None = None) -> 
 
 def fields(conn: Connection, subscriber_id: int) -> dict[str, Any]:
     """All that the row of a subscriber says, by column, but for the key that is drawn from the address."""
-    row = conn.execute(sa.select(subscribers).where(subscribers.c.id == subscriber_id)).one()
+    row = conn.execute(_ONE, {"wanted": subscriber_id}).one()
     return {name: value for name, value in row._mapping.items() if name != "address_key"}
 
 
