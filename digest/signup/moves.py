@@ -51,9 +51,11 @@ def ask(
     # Written down whatever stands at that address: the record must not tell.
     consents.record(conn, current.id, Event.ASKED, evidence, at=now)
     other = held[known.id] if known else None
+    # Nor must the work done: as at the door, the same statements whatever is known of that address.
+    barred = other.state if other is not None and other.state in BARRED else None
+    hashed = address_hash(conn, address)
+    consents.suppress(conn, hashed, reason=barred or "", at=now, holds=barred is not None)
     if asked is not None:
-        if other is not None and other.state in BARRED:
-            consents.suppress(conn, address_hash(conn, address), reason=other.state, at=now)
         mail(conn, stamp, asked, Kind.CONFIRM, now)
     elif other is not None and other.id != current.id:
         mail(conn, stamp, other, Kind.LOGIN, now)

@@ -22,6 +22,7 @@ from tests.signup.lives import (
     WEB,
     active,
     ask,
+    counted,
     events,
     everything,
     found,
@@ -34,7 +35,7 @@ from tests.signup.lives import (
     standing,
     stored,
 )
-from tests.signup.test_door import at_once
+from tests.signup.test_door import STATES, at_once, replace_address
 
 THIRD = "ada@home.example.org"
 
@@ -156,6 +157,20 @@ def test_to_an_address_that_is_subscribed(signup: Signup, pause: bool) -> None:
     assert events(signup, ada) == ["confirmed", "asked", "asked"]
     assert confirm(signup, before) == before  # their own yes is still their own
     assert stored(signup, ada) == ada
+
+
+def test_the_work_done_tells_nothing(signup: Signup) -> None:
+    """Asking any address but one's own to take over runs the same statements, whatever that address is to us."""
+    work = {}
+    for number, (name, (prepare, _kind)) in enumerate(STATES.items()):
+        fresh = replace_address(signup, number)
+        prepare(fresh)
+        reader = active(fresh, f"reader{number}@example.org")
+        with counted(fresh.database) as ran:
+            move(fresh, reader, ADDRESS)
+        work[name] = ran
+    assert work["new"].count("COMMIT") == 1
+    assert {tuple(ran) for ran in work.values()} == {tuple(work["new"])}
 
 
 def test_to_an_address_that_is_pending(signup: Signup) -> None:
