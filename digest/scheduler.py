@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.errors import DigestError
-from digest.log import logger
+from digest.log import logger, outline
 from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
 from digest.store import health
@@ -132,7 +132,9 @@ def _guarded(tick: Callable[[], None]) -> Callable[[], None]:
             tick()
         except DigestError as error:
             _log.error("tick failed", tick=tick.__name__, error=str(error))
-        except Exception:
-            _log.exception("tick failed", tick=tick.__name__, duration_s=round(time.monotonic() - started, 3))
+        except Exception as error:
+            duration_s = round(time.monotonic() - started, 3)
+            # Without the error's words: those of a database repeat the row, and with it an address.
+            _log.error("tick failed", tick=tick.__name__, error=outline(error), duration_s=duration_s)
 
     return run

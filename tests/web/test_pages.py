@@ -190,3 +190,14 @@ def test_robots(client: TestClient) -> None:
     answer = client.get("/robots.txt")
     assert (answer.status_code, answer.text) == (200, "User-agent: *\nDisallow: /api/\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_a_page_is_sent_small(client: TestClient) -> None:
+    """Who takes gzip gets the first page in less than a third of its bytes, and a cache is told that it varies."""
+    plain = client.get("/", headers={"Accept-Encoding": "identity"})
+    small = client.get("/", headers={"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain.headers
+    assert small.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in small.headers["vary"]
+    assert small.text == plain.text
+    assert 3 * int(small.headers["content-length"]) < len(plain.content)
