@@ -173,6 +173,9 @@ subscribers = sa.Table(
     sa.Column("waits_reason", sa.Text),
     sa.Column("checked_edition_id", sa.Integer),  # 0 where there was none
     sa.Index("ix_subscribers_due_at", "due_at"),
+    # An id goes with every request, also of an address that has one, as PostgreSQL does it anyway: ids stand in links,
+    # and two links of one's own before and after would tell whether the address asked for between them was new.
+    sqlite_autoincrement=True,
 )
 
 consents = sa.Table(

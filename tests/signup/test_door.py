@@ -126,6 +126,16 @@ def test_the_work_done_tells_nothing(signup: Signup) -> None:
     assert inspect.signature(Signup.request).return_annotation == "None"
 
 
+def test_ids_tell_nothing(signup: Signup, state: str) -> None:
+    """Links show ids: those of who asks before and after an address are as far apart, whatever that address is to us."""
+    STATES[state][0](signup)
+    request(signup, "before@example.org")
+    request(signup)
+    request(signup, "after@example.org")
+    before, after = known(signup, "before@example.org"), known(signup, "after@example.org")
+    assert after.id - before.id == 2
+
+
 def replace_address(signup: Signup, number: int) -> Signup:
     """The same database with the address free again: whoever had it has another one now."""
     with signup.database.write() as conn:
