@@ -90,7 +90,7 @@ def test_links_that_came_too_late(browser: Browser, service: Service) -> None:
 
 
 def test_choosing(browser: Browser, shared: Service) -> None:
-    """The preferences: with a preview, without one, with errors, searched, paused, and with each of its notices."""
+    """The preferences: with a preview and without one, searched, and with errors."""
     with opened(browser, shared.url) as window:
         arrive(window, shared, "choosing@example.org")
         choose(window, "choices", ["robotics", "quantisation", "surveys"])
@@ -109,14 +109,19 @@ def test_choosing(browser: Browser, shared: Service) -> None:
         field(window, "choices", "include").fill("author:")
         press(window, "^save", inside="#choices")
         window.look("preferences-errors")
-        window.go(window.page.url)
+
+
+def test_what_was_done(browser: Browser, shared: Service) -> None:
+    """The preferences after each thing that can be done there, and how an address is moved."""
+    with opened(browser, shared.url) as window:
+        arrive(window, shared, "doing@example.org")
         press(window, "pause", inside="#pause")
         window.look("preferences-paused")
         press(window, "resume", inside="#pause")
         press(window, "mail me", inside="#data")
         window.look("preferences-data")
         unchecked(window)
-        field(window, "move", "address").fill("choosing@")
+        field(window, "move", "address").fill("doing@")
         press(window, "ask", inside="#move")
         window.look("preferences-move-error")
         field(window, "move", "address").fill("moved@example.org")
