@@ -236,8 +236,8 @@ class Signup:
                 return False
             steps.erase(conn, current, evidence, now)
             # An address that was asked to take over, and has not answered, is part of what is known of them.
-            asked = [each.id for each in held.values() if each.replaces == current.id and each.address]
-            steps.forget(conn, asked, now)
+            asked = [each for each in held.values() if each.replaces == current.id and each.address]
+            steps.forget_asked(conn, asked, pending_for=self.pending_for, now=now)
         return True
 
     def tidy(self, now: dt.datetime) -> Tidied:

@@ -123,3 +123,19 @@ def forget(conn: Connection, subscriber_ids: list[int], now: dt.datetime) -> Non
     deliveries.withdraw(conn, subscriber_ids, now=now, reason="erased")
     deliveries.blank(conn, subscriber_ids)
     consents.forget_ips_of(conn, subscriber_ids)
+
+
+def forget_asked(
+    conn: Connection, asked: list[Subscriber], *, pending_for: dt.timedelta, now: dt.datetime
+) -> None:
+    """Forget who was asked to take a subscription over that is erased.
+
+    Who was asked today is, with the first tidying of tomorrow: forgotten at once, the address would be one that had no
+    mail today, and every subscription that asks it and is erased would send it another.
+    """
+    today = dt.datetime.combine(now.astimezone(dt.UTC), dt.time(), dt.UTC)
+    recent = [each.id for each in asked if each.asked_at is not None and each.asked_at >= today]
+    forget(conn, [each.id for each in asked if each.id not in recent], now)
+    deliveries.withdraw(conn, recent, now=now, reason="erased")
+    for key in recent:
+        subscribers.change(conn, key, asked_at=today + dt.timedelta(days=1) - pending_for)

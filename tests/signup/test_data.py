@@ -172,7 +172,7 @@ def test_erasing(signup: Signup, left_before: bool) -> None:
     hand_over(signup)
     plan_digest(signup, ada, picks=(pick(1, edition_id=edition),), edition_id=edition)
     assert export(signup, ada) is not None
-    signup.move(stored(signup, ada), OTHER, evidence=MAIL, now=NOW)
+    signup.move(stored(signup, ada), OTHER, evidence=MAIL, now=NOW - DAY)
     if left_before:
         signup.leave(ada, evidence=MAIL, now=NOW)
     signup.erase(ada, evidence=COMMAND, now=NOW)
@@ -189,6 +189,37 @@ def test_erasing(signup: Signup, left_before: bool) -> None:
     assert stored(signup, bo) == bo
     signup.erase(ada, evidence=COMMAND, now=NOW)
     assert everything(signup) == kept
+
+
+def test_erasing_who_asked_another_address_today(signup: Signup) -> None:
+    """That address gets one mail on the day, however many ask it and are erased, and is forgotten with the day."""
+    for number in range(3):
+        eve = active(signup, f"eve{number}@example.org")
+        signup.move(eve, OTHER, evidence=MAIL, now=NOW)
+        hand_over(signup)
+        signup.erase(eve, evidence=MAIL, now=NOW + HOUR)
+    assert [(kind, status) for kind, status, _to in mails(signup)] == [("confirm", "sent")]
+    asked = known(signup, OTHER)
+    assert signup.confirm(asked.id, epoch=0, evidence=MAIL, now=NOW + HOUR) is None
+    midnight = dt.datetime.combine(TODAY + DAY, dt.time(), dt.UTC)
+    signup.tidy(midnight)
+    assert found(signup, OTHER) == asked
+    signup.tidy(midnight + dt.timedelta(seconds=1))
+    assert found(signup, OTHER) is None
+    assert "ada@" not in str(everything(signup)).lower()
+
+
+def test_an_address_that_signs_up_after_who_asked_it_was_erased(signup: Signup) -> None:
+    """Its mail of the day is for its own subscription then, and it is kept as any sign-up is."""
+    eve = active(signup, "eve@example.org")
+    signup.move(eve, OTHER, evidence=MAIL, now=NOW)
+    signup.erase(eve, evidence=MAIL, now=NOW)
+    assert [status for _kind, status, _to in mails(signup)] == ["suppressed"]
+    request(signup, OTHER)
+    assert mails(signup) == [("confirm", "planned", OTHER)]
+    signup.tidy(NOW + DAY)
+    asked = known(signup, OTHER)
+    assert signup.confirm(asked.id, epoch=0, evidence=MAIL, now=NOW + DAY) is not None
 
 
 def test_erasing_by_link(signup: Signup) -> None:
