@@ -178,6 +178,7 @@ subscribers = sa.Table(
     sqlite_autoincrement=True,
 )
 
+_HAS_IP = sa.text("ip IS NOT NULL")
 consents = sa.Table(
     "consents",
     metadata,
@@ -188,6 +189,9 @@ consents = sa.Table(
     sa.Column("method", sa.Text, nullable=False),  # web, api, mail, command, import, date
     sa.Column("ip", sa.Text),  # of the request; forgotten after some weeks
     sa.Column("text_version", sa.Text),  # of the sentence that was agreed to
+    sa.Index("ix_consents_at", "at"),  # for the sign-ups of the last hour, which are counted each minute
+    # For the IPs to forget: few rows hold one, and all the others are older.
+    sa.Index("ix_consents_ip", "at", sqlite_where=_HAS_IP, postgresql_where=_HAS_IP),
 )
 
 uses = sa.Table(

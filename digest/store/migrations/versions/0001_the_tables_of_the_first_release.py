@@ -185,6 +185,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
     with op.batch_alter_table("consents", schema=None) as batch_op:
+        batch_op.create_index("ix_consents_at", ["at"], unique=False)
+        batch_op.create_index(
+            "ix_consents_ip",
+            ["at"],
+            unique=False,
+            sqlite_where=sa.text("ip IS NOT NULL"),
+            postgresql_where=sa.text("ip IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_consents_subscriber_id"), ["subscriber_id"], unique=False)
 
     op.create_table(
