@@ -23,6 +23,8 @@ LOCK_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 #: Open at once, of one process.
 CONNECTIONS = 20
+#: Of every engine. An error repeats no value of its statement: an address may be among them.
+_COMMON: dict[str, Any] = {"pool_size": CONNECTIONS, "max_overflow": 0, "hide_parameters": True}
 #: SQLSTATE of a role that may not do this; from PostgreSQL 15 on, an ordinary role in the schema `public`.
 _NOT_ALLOWED = "42501"
 
@@ -131,9 +133,7 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
     if read_only:
         options += " -c default_transaction_read_only=on"
     given = {"options": options, "connect_timeout": CONNECT_TIMEOUT_S}
-    return sa.create_engine(
-        url, connect_args=given, pool_pre_ping=True, pool_size=CONNECTIONS, max_overflow=0
-    )
+    return sa.create_engine(url, connect_args=given, pool_pre_ping=True, **_COMMON)
 
 
 def _sqlite(path: Path, *, read_only: bool) -> Engine:
@@ -147,9 +147,7 @@ def _sqlite(path: Path, *, read_only: bool) -> Engine:
             conn.execute("PRAGMA synchronous=FULL")
         return conn
 
-    engine = sa.create_engine(
-        "sqlite://", creator=connect, poolclass=sa.pool.QueuePool, pool_size=CONNECTIONS, max_overflow=0
-    )
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.pool.QueuePool, **_COMMON)
     sa.event.listen(engine, "begin", _begin_read_only if read_only else _begin)
     return engine
 

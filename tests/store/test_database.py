@@ -408,6 +408,14 @@ def test_our_own_mistakes_stay(
         conn.exec_driver_sql(statement)
 
 
+def test_an_error_repeats_no_value(sqlite_database: Database) -> None:
+    """What a statement was given, an address for instance, does not stand in its error, which may be logged."""
+    statement = sa.text("INSERT INTO facts (name, value) VALUES ('links', :value), ('links', :value)")
+    with pytest.raises(sa.exc.IntegrityError) as raised, sqlite_database.write() as conn:
+        conn.execute(statement, {"value": "ada@example.org"})
+    assert "ada@" not in str(raised.value)
+
+
 @pytest.mark.parametrize("hours", [-11, 0, 14])
 def test_moments(database: Database, hours: int) -> None:
     """A moment of any zone comes back as the same moment, in UTC; none stays none."""
