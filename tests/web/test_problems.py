@@ -108,7 +108,8 @@ def test_bad_links_look_alike(browser: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "allow"), [("/healthz", "GET, HEAD"), ("/", "GET, HEAD"), ("/subscribe", "POST")]
+    ("path", "allow"),
+    [("/healthz", "GET, HEAD"), ("/subscribe", "GET, HEAD, POST"), ("/u/token/data", "POST")],
 )
 def test_a_wrong_method(browser: TestClient, path: str, allow: str) -> None:
     """405 names all methods that the path takes, HEAD among them where GET is."""
