@@ -88,6 +88,9 @@ def take_over(
     deliveries.readdress(conn, moved.id, recipient=moved.address, epoch=moved.epoch, now=now)
     # To the old address, and with its epoch: what that mail links to must not open the choices of the new one.
     mail(conn, stamp, subscriber, Kind.MOVED, now)
+    # A forwarded mail is enough to ask for a move: who takes over exports the record, and must not learn from where
+    # the reader before them asked for anything.
+    consents.forget_ips_of(conn, [moved.id])
     consents.record(conn, moved.id, Event.MOVED, evidence, at=now)
     return moved
 
