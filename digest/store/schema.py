@@ -245,6 +245,8 @@ deliveries = sa.Table(
     sa.UniqueConstraint("subscriber_id", "local_date", "kind"),
     sa.Index("ix_deliveries_open", "status", "due_at"),
     sa.Index("ix_deliveries_edition_id", "edition_id"),
+    # As for subscribers: return paths show ids, and a mail that the day had already must use one up too.
+    sqlite_autoincrement=True,
 )
 
 plans = sa.Table(

@@ -127,13 +127,19 @@ def test_the_work_done_tells_nothing(signup: Signup) -> None:
 
 
 def test_ids_tell_nothing(signup: Signup, state: str) -> None:
-    """Links show ids: those of who asks before and after an address are as far apart, whatever that address is to us."""
+    """Links and return paths show ids: asked for before and after an address, they tell nothing of what it is to us."""
     STATES[state][0](signup)
     request(signup, "before@example.org")
     request(signup)
     request(signup, "after@example.org")
     before, after = known(signup, "before@example.org"), known(signup, "after@example.org")
     assert after.id - before.id == 2
+    with signup.database.read() as conn:
+        mails = conn.exec_driver_sql(
+            f"SELECT id FROM deliveries WHERE subscriber_id IN ({before.id}, {after.id}) ORDER BY id"
+        )
+        first, last = mails.scalars()
+    assert last - first == 2
 
 
 def replace_address(signup: Signup, number: int) -> Signup:

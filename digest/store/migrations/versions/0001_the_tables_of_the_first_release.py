@@ -231,6 +231,7 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "subscriber_id", "local_date", "kind", name=op.f("uq_deliveries_subscriber_id_local_date_kind")
         ),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.create_index("ix_deliveries_edition_id", ["edition_id"], unique=False)
