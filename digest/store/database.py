@@ -17,7 +17,7 @@ from digest.errors import DigestError, SettingsError
 from digest.store import writers
 from digest.store.writers import Writers
 
-#: How long a writer waits for the one before it, in seconds.
+#: How long a writer waits for those of its own process, and then for another's, in seconds.
 LOCK_TIMEOUT_S = 30.0
 #: How long a PostgreSQL server may take to answer at first, in seconds.
 CONNECT_TIMEOUT_S = 10
