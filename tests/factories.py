@@ -22,7 +22,7 @@ from digest.rank.selection import EditionPaper, Pick, Reason, ReasonKind
 from digest.relay.memory import MemoryRelay
 from digest.settings import MailSettings, RelaySettings, Settings
 from digest.sources.dump import RawDump
-from digest.store import dumps, editions, papers, subscribers
+from digest.store import deliveries, dumps, editions, ledger, papers, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Plan
 from digest.store.dumps import Dump, DumpStatus
@@ -269,6 +269,13 @@ def planned(
         expires_at=now + DAY,
     )
     return replace(row, **values)  # type: ignore[arg-type] # checked by the dataclass
+
+
+def plan_for(conn: Connection, *readers: Subscriber, **values: object) -> list[int]:
+    """Plan a digest for each of these, with any field as given; returns the ids of the rows."""
+    rows = [planned(reader, **values) for reader in readers]  # type: ignore[arg-type] # checked by the dataclass
+    assert deliveries.plan(conn, rows, now=NOW) == len(readers)
+    return [ledger.of(conn, reader.id)[0].id for reader in readers]
 
 
 # -- the whole program ---------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from digest.ingest.titles import title_key
 from digest.pipeline.ingest import DumpReport, IngestOptions
 from digest.settings import EditionSettings, RelaySettings, Settings
 from digest.sources.dump import RawDump
-from digest.store import deliveries, subscribers
+from digest.store import ledger, subscribers
 from digest.store.database import Database
 from digest.subscribers.address import address_key
 from digest.subscribers.consent import Evidence
@@ -96,9 +96,9 @@ class World:
 
     def _balances(self) -> None:
         with self.app.database.read() as conn:
-            ledger = deliveries.balance(conn)
-        assert ledger.difference == 0
-        assert ledger.statuses[Status.CLAIMED] == 0
+            balance = ledger.balance(conn)
+        assert balance.difference == 0
+        assert balance.statuses[Status.CLAIMED] == 0
 
     def local_date(self, address: str, moment: dt.datetime) -> dt.date:
         """The reader's date at a moment, in the zone they had then."""
@@ -182,11 +182,11 @@ def _each_date_once(world: World, mails: list[tuple[Accepted, Wire]]) -> None:
 
 def _ledger_tells_the_same(database: Database, mails: list[tuple[Accepted, Wire]]) -> None:
     with database.read() as conn:
-        ledger = deliveries.balance(conn)
-    assert ledger.difference == 0
-    assert ledger.statuses[Status.SENT] == len(mails)
+        balance = ledger.balance(conn)
+    assert balance.difference == 0
+    assert balance.statuses[Status.SENT] == len(mails)
     settled = {Status.SENT, Status.SKIPPED, Status.SUPPRESSED}
-    assert {status for status, number in ledger.statuses.items() if number} <= settled
+    assert {status for status, number in balance.statuses.items() if number} <= settled
 
 
 def _everyone_is_served(world: World, mails: list[tuple[Accepted, Wire]]) -> None:

@@ -17,9 +17,10 @@ from digest.pipeline.ingest import IngestOptions
 from digest.rank.selection import EditionPaper, Pick, Reason, ReasonKind
 from digest.settings import DatabaseSettings, RelaySettings, Settings
 from digest.sources.files import open_paths
-from digest.store import deliveries, editions, migrate, subscribers
+from digest.store import deliveries, editions, ledger, migrate, subscribers
 from digest.store.database import Database
-from digest.store.deliveries import Balance, Plan
+from digest.store.deliveries import Plan
+from digest.store.ledger import Balance
 from digest.subscribers.subscriber import Profile, Schedule, State
 from digest.wiring import App
 
@@ -49,7 +50,7 @@ class Site:
     def planned(self, day: dt.date, count: int) -> list[Delivery]:
         """The digests of the first readers, as they stand in the ledger."""
         with self.app.database.read() as conn:
-            found = [deliveries.planned_on(conn, reader, day) for reader in self.readers[:count]]
+            found = [ledger.planned_on(conn, reader, day) for reader in self.readers[:count]]
         return [delivery for delivery in found if delivery is not None]
 
     def ready(self, day: dt.date, count: int) -> list[Message]:
@@ -70,7 +71,7 @@ class Site:
 
     def balance(self) -> Balance:
         with self.app.database.read() as conn:
-            return deliveries.balance(conn)
+            return ledger.balance(conn)
 
     def _planned(self, reader: int, day: dt.date, now: dt.datetime) -> Plan:
         return Plan(

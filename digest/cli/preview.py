@@ -16,7 +16,7 @@ from digest.compose.preview import html_part, text_part
 from digest.deliver.delivery import Delivery
 from digest.errors import UsageError
 from digest.pipeline.forecast import forecast
-from digest.store import deliveries, editions
+from digest.store import editions, ledger
 from digest.subscribers.due import local_date
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
@@ -53,7 +53,7 @@ def _expected(wired: App, subscriber: Subscriber) -> tuple[Delivery, Papers]:
     """Today's digest as it was planned, or as it would be."""
     now = wired.clock()
     with wired.database.read() as conn:
-        planned = deliveries.planned_on(conn, subscriber.id, local_date(now, subscriber.schedule.zone))
+        planned = ledger.planned_on(conn, subscriber.id, local_date(now, subscriber.schedule.zone))
         if planned is not None:
             held = editions.contents(conn, {pick.edition_id for pick in planned.picks})
             return planned, {(paper.edition_id, paper.paper_id): paper for paper in held}

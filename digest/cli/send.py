@@ -22,7 +22,7 @@ from digest.pipeline.forecast import Expected, Forecast, forecast
 from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
-from digest.store import deliveries, dumps, editions, subscribers
+from digest.store import dumps, editions, ledger, subscribers
 from digest.store.dumps import DumpStatus
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
@@ -78,9 +78,9 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     planned = wired.plan(only)
     report = wired.deliver(only=only, limit=limit, stop=stop)
     with wired.database.read() as conn:
-        counts = deliveries.settled_since(conn, started, only=only)
-        balance = deliveries.balance(conn).difference
-        words = deliveries.words_since(conn, started, only=only)
+        counts = ledger.settled_since(conn, started, only=only)
+        balance = ledger.balance(conn).difference
+        words = ledger.words_since(conn, started, only=only)
     document = _counted(counts, balance) | {"waiting": planned.waiting}
     emit(json, document, lambda console: _print_sent(console, document))
     if report.paused:
@@ -193,7 +193,7 @@ def _changes(wired: App, digests: tuple[Expected, ...]) -> dict[int, str]:
     changes = {}
     with wired.database.read() as conn:
         for digest in digests:
-            earlier = [e for e in deliveries.of(conn, digest.subscriber.id) if e.picks]
+            earlier = [e for e in ledger.of(conn, digest.subscriber.id) if e.picks]
             now = len(digest.delivery.picks)
             changes[digest.subscriber.id] = (
                 f"{now - len(earlier[0].picks):+d} since {earlier[0].local_date}"

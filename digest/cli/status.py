@@ -10,7 +10,7 @@ from rich.console import Console
 from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment
 from digest.scheduler import SPIKE
-from digest.store import deliveries, dumps, editions, health, papers, subscribers
+from digest.store import dumps, editions, health, ledger, papers, subscribers
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
 
@@ -33,7 +33,7 @@ def _look(wired: App) -> dict[str, Any]:
     with wired.database.read() as conn:
         kept = list(dumps.every(conn))
         newest = editions.newest(conn)
-        ledger = deliveries.balance(conn)
+        balance = ledger.balance(conn)
         people = subscribers.counts(conn)
         total = papers.total(conn)
         signups = health.asked_since(conn, wired.clock() - SPIKE)
@@ -48,9 +48,9 @@ def _look(wired: App) -> dict[str, Any]:
         "subscribers": {str(state): number for state, number in people.items()},
         "signups": {"last_hour": signups, "usual_at_most": usual, "spike": signups > usual},
         "ledger": {
-            "eligible": ledger.eligible,
-            **{str(status): number for status, number in ledger.statuses.items()},
-            "balance": ledger.difference,
+            "eligible": balance.eligible,
+            **{str(status): number for status, number in balance.statuses.items()},
+            "balance": balance.difference,
         },
         "sending": "on" if not missing else f"off: {', '.join(missing)} not set",
     }

@@ -14,7 +14,7 @@ from digest.cli.output import emit, errors, moment, plain, plural, table
 from digest.errors import UsageError
 from digest.settings import Settings
 from digest.signup import Outcome
-from digest.store import consents, deliveries, subscribers
+from digest.store import consents, ledger, subscribers
 from digest.subscribers.consent import Consent, Evidence
 from digest.subscribers.importing import BadRow, Row, read_csv, write_csv
 from digest.subscribers.preferences import WEEKDAYS, profile, schedule
@@ -112,7 +112,7 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
     with wired.database.read() as conn:
         record = consents.of(conn, subscriber.id)
         standing = subscribers.standing(conn, subscriber.id)
-        mails = deliveries.of(conn, subscriber.id)[:10]
+        mails = ledger.of(conn, subscriber.id)[:10]
     document = _document(subscriber) | {
         "due_at": standing.due_at,
         "consent": [_line(line) for line in record],

@@ -17,7 +17,7 @@ from digest.demo.cast import ALL_DUE, DAYS, PRESS, QUIET_DAY, Reader
 from digest.pipeline.ingest import DumpReport
 from digest.pipeline.why import Funnel
 from digest.rank.selection import Reason, ReasonKind, Stage
-from digest.store.deliveries import Balance
+from digest.store.ledger import Balance
 
 _STEPS = ("fetched", "new", "matched", "already_sent", "below_bar", "mailed")
 #: Columns that the time of day takes at the left.

@@ -20,8 +20,8 @@ from digest.pipeline.why import why
 from digest.settings import RelaySettings, Settings
 from digest.signup import Outcome
 from digest.sources.files import open_paths
-from digest.store import deliveries, editions
-from digest.store.deliveries import Balance
+from digest.store import editions, ledger
+from digest.store.ledger import Balance
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
@@ -137,7 +137,7 @@ class _Demo:
             self.app.deliver()
         _expect(len(self.postbox.received) == expected, f"{reader.address} was not mailed once")
         with self.app.database.read() as conn:
-            (entry,) = deliveries.of(conn, subscriber.id, local_date=day)
+            (entry,) = ledger.of(conn, subscriber.id, local_date=day)
             edition_ids = {pick.edition_id for pick in entry.picks}
             papers = {paper.paper_id: paper for paper in editions.contents(conn, edition_ids)}
         mailed = [Mailed(title=papers[p.paper_id].title, reasons=p.reasons) for p in entry.picks]
@@ -163,7 +163,7 @@ class _Demo:
 
     def _balance(self) -> Balance:
         with self.app.database.read() as conn:
-            balance = deliveries.balance(conn)
+            balance = ledger.balance(conn)
         _expect(balance.difference == 0, f"the ledger is out of balance by {balance.difference}")
         return balance
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from digest.rank.ranker import Ranker
 from digest.rank.selection import EditionPaper
 from digest.rank.topics import Taxonomy
-from digest.store import deliveries, editions, papers
+from digest.store import editions, ledger, papers
 from digest.store.editions import Edition
 from digest.store.subscribers import Standing
 from digest.subscribers.subscriber import Frequency
@@ -151,7 +151,7 @@ class Shelf:
         holding = editions.holding(self._conn, known)
         if not holding:
             return [set() for _ in subscriber_ids]
-        picked = deliveries.mailed_since(self._conn, subscriber_ids, edition_id=min(holding.values()))
+        picked = ledger.mailed_since(self._conn, subscriber_ids, edition_id=min(holding.values()))
         return [self._under_span_names(known, span, picked.get(who, set())) for who in subscriber_ids]
 
     def _under_span_names(

@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Skip, Status
 from digest.pipeline.shelf import Rankers, Shelf
 from digest.rank.selection import Pick, Placement, Stage
-from digest.store import deliveries, editions, papers, subscribers
+from digest.store import editions, ledger, papers, subscribers
 from digest.store.database import Database
-from digest.store.deliveries import Entry
+from digest.store.ledger import Entry
 from digest.store.papers import Paper
 from digest.store.subscribers import Standing
 from digest.subscribers.due import local_date
@@ -51,7 +51,7 @@ def why(
     """
     date = on or local_date(now, subscriber.schedule.zone)
     with database.read() as conn:
-        found = deliveries.of(conn, subscriber.id, local_date=date)
+        found = ledger.of(conn, subscriber.id, local_date=date)
         entry = found[0] if found else None
         standing = subscribers.standing(conn, subscriber.id)
         shelf = Shelf(conn, rankers, now=now, since=date - dt.timedelta(days=9))

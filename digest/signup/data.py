@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from digest.rank.selection import Pick
-from digest.store import consents, deliveries, editions, subscribers
+from digest.store import consents, editions, ledger, subscribers
 
 #: Which address was asked to take a subscription over is that address's own affair until it says yes: whoever could
 #: read here whether it was put down, and as which row, would know whether it was subscribed.
@@ -38,7 +38,7 @@ def document(conn: Connection, subscriber_id: int) -> dict[str, Any]:
 
 
 def _mails(conn: Connection, subscriber_id: int) -> list[dict[str, Any]]:
-    entries = deliveries.history(conn, subscriber_id)
+    entries = ledger.history(conn, subscriber_id)
     spans = {pick.edition_id for entry in entries for pick in entry.picks}
     papers = {
         (paper.edition_id, paper.paper_id): (paper.title, paper.url)

@@ -1,11 +1,10 @@
-"""The ledger: every mail planned, and its fate."""
+"""Deliveries on their way: planned, claimed, begun, settled or withdrawn. What they came to is read in `ledger`."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,16 +12,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from digest.deliver.delivery import Delivery, Kind, Status
-from digest.rank.selection import Pick, Reason, ReasonKind
-from digest.store.schema import deliveries, editions, plans, subscribers
+from digest.rank.selection import Pick
+from digest.store.rows import delivery, packed
+from digest.store.schema import deliveries, plans, subscribers
 from digest.store.subscribers import give_back, hold_those
 from digest.store.types import Instant
 from digest.subscribers.subscriber import State
 
 #: Statuses that can still lead to a mail.
 OPEN = (Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
-#: Statuses under which the picks may be in the reader's hands.
-MAYBE_MAILED = (*OPEN, Status.SENT, Status.AMBIGUOUS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,39 +53,6 @@ class Result:
     retry_at: dt.datetime | None = None  #: for deferred
     counts_attempt: bool = True
     reply: str  #: the relay's words, without addresses
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A ledger row for people: `why`, `status`, the dry run."""
-
-    id: int
-    subscriber_id: int
-    kind: Kind
-    local_date: dt.date
-    status: Status
-    reason: str | None
-    picks: tuple[Pick, ...]
-    leftover: int
-    cursor_edition_id: int | None
-    edition_id: int | None
-    message_id: str
-    planned_at: dt.datetime
-    due_at: dt.datetime
-    attempts: int
-    reply: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """The sum of the ledger, against what was counted on the way in (R4)."""
-
-    eligible: int
-    statuses: dict[Status, int] = field(default_factory=dict)
-
-    @property
-    def difference(self) -> int:
-        return self.eligible - sum(self.statuses.values())
 
 
 def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
@@ -241,7 +206,7 @@ def claim(
             .returning(deliveries)
         )
         taken.extend(sorted(rows, key=lambda row: (row.due_at, row.id)))
-    return [_delivery(row) for row in taken]
+    return [delivery(row) for row in taken]
 
 
 def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt.datetime) -> set[int]:
@@ -419,104 +384,6 @@ def blank(conn: Connection, subscriber_ids: Sequence[int]) -> None:
     conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=[]))
 
 
-def mailed_since(conn: Connection, subscriber_ids: Sequence[int], *, edition_id: int) -> dict[int, set[int]]:
-    """Papers that these readers were, or may have been, mailed from `edition_id` on: subscriber -> paper ids."""
-    date = conn.scalar(sa.select(editions.c.date).where(editions.c.id == edition_id))
-    # No reader's date is more than a day from the edition's; said here, the index of (subscriber, date) seeks past
-    # a history that grows with every day: 364 ms for 4,096 readers of 30 days without it.
-    since = dt.date.min if date is None else date - dt.timedelta(days=2)
-    query = sa.select(deliveries.c.subscriber_id, deliveries.c.picks).where(
-        deliveries.c.edition_id >= edition_id,
-        deliveries.c.local_date >= since,
-        deliveries.c.subscriber_id.in_(subscriber_ids),
-        deliveries.c.kind == Kind.DIGEST,
-        deliveries.c.status.in_(MAYBE_MAILED),
-    )
-    mailed: dict[int, set[int]] = {}
-    for row in conn.execute(query):
-        mailed.setdefault(row.subscriber_id, set()).update(pick[1] for pick in row.picks)
-    return mailed
-
-
-def of(conn: Connection, subscriber_id: int, *, local_date: dt.date | None = None) -> list[Entry]:
-    """A reader's digests, newest first, or the one of a date."""
-    query = (
-        sa.select(deliveries)
-        .where(deliveries.c.subscriber_id == subscriber_id, deliveries.c.kind == Kind.DIGEST)
-        .order_by(deliveries.c.local_date.desc())
-    )
-    if local_date is not None:
-        query = query.where(deliveries.c.local_date == local_date)
-    return [_entry(row) for row in conn.execute(query)]
-
-
-def history(conn: Connection, subscriber_id: int) -> list[Entry]:
-    """All mail to a reader, of every kind, oldest first."""
-    query = sa.select(deliveries).where(deliveries.c.subscriber_id == subscriber_id).order_by(deliveries.c.id)
-    return [_entry(row) for row in conn.execute(query)]
-
-
-def planned_on(conn: Connection, subscriber_id: int, local_date: dt.date) -> Delivery | None:
-    """A reader's digest of a date as it was planned, if anything was picked for it."""
-    row = conn.execute(
-        sa.select(deliveries).where(
-            deliveries.c.subscriber_id == subscriber_id,
-            deliveries.c.kind == Kind.DIGEST,
-            deliveries.c.local_date == local_date,
-        )
-    ).one_or_none()
-    return _delivery(row) if row is not None and row.picks else None
-
-
-def balance(conn: Connection) -> Balance:
-    """All mail by status, against the eligible as they were counted when planned."""
-    query = sa.select(deliveries.c.status, sa.func.count()).group_by(deliveries.c.status)
-    found = {Status(status): int(number) for status, number in conn.execute(query)}
-    eligible = int(conn.scalar(sa.select(sa.func.coalesce(sa.func.sum(plans.c.eligible), 0))) or 0)
-    return Balance(eligible=eligible, statuses={status: found.get(status, 0) for status in Status})
-
-
-def settled_since(
-    conn: Connection, since: dt.datetime, *, only: Collection[int] | None = None
-) -> dict[tuple[Status, str | None], int]:
-    """Mail of every kind by (status, reason) that is open, or was settled or skipped at `since` or later.
-
-    Args:
-        only: Count the mail of these subscribers; everyone's if None.
-    """
-    query = (
-        sa.select(deliveries.c.status, deliveries.c.reason, sa.func.count())
-        .where(sa.or_(deliveries.c.status.in_(OPEN), deliveries.c.settled_at >= since), _theirs(only))
-        .group_by(deliveries.c.status, deliveries.c.reason)
-    )
-    return {(Status(status), reason): int(number) for status, reason, number in conn.execute(query)}
-
-
-def _theirs(only: Collection[int] | None) -> sa.ColumnElement[bool]:
-    return sa.true() if only is None else deliveries.c.subscriber_id.in_(list(only))
-
-
-def words_since(
-    conn: Connection, since: dt.datetime, *, only: Collection[int] | None = None
-) -> list[tuple[Status, str, int]]:
-    """The relay's last words on mail that is deferred, or failed at `since` or later: (status, words, how often)."""
-    query = (
-        sa.select(deliveries.c.status, deliveries.c.reply, sa.func.count())
-        .where(
-            sa.or_(
-                deliveries.c.status == Status.DEFERRED,
-                sa.and_(deliveries.c.status == Status.FAILED, deliveries.c.settled_at >= since),
-            ),
-            deliveries.c.reply.is_not(None),
-            _theirs(only),
-        )
-        .group_by(deliveries.c.status, deliveries.c.reply)
-        .order_by(sa.func.count().desc(), deliveries.c.reply)
-        .limit(20)
-    )
-    return [(Status(status), words, int(number)) for status, words, number in conn.execute(query)]
-
-
 def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
     return {
         "subscriber_id": row.subscriber_id,
@@ -526,7 +393,7 @@ def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
         "reason": row.reason,
         "recipient": row.recipient,
         "epoch": row.epoch,
-        "picks": [_packed(pick) for pick in row.picks],
+        "picks": packed(row.picks),
         "leftover": row.leftover,
         "cursor_edition_id": row.cursor_edition_id,
         "edition_id": row.edition_id,
@@ -537,67 +404,3 @@ def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
         "expires_at": row.expires_at,
         "settled_at": now if row.status is Status.SKIPPED else None,
     }
-
-
-def _packed(pick: Pick) -> list[object]:
-    """A pick as a short JSON list: a table of picks would cost ten rows a mail and be read by reader anyway."""
-    reasons = [[reason.kind, reason.label, list(reason.words)] for reason in pick.reasons]
-    return [pick.edition_id, pick.paper_id, pick.score, reasons]
-
-
-def _picks(packed: Iterable[Any]) -> tuple[Pick, ...]:
-    return tuple(
-        Pick(
-            edition_id=edition_id,
-            paper_id=paper_id,
-            score=score,
-            reasons=tuple([_reason(kind, label, *words) for kind, label, words in reasons]),
-        )
-        for edition_id, paper_id, score, reasons in packed
-    )
-
-
-@lru_cache(maxsize=8192)
-def _reason(kind: str, label: str, *words: str) -> Reason:
-    # Readers share their reasons: kept, a claim of 128 mails takes half the time.
-    return Reason(kind=ReasonKind(kind), label=label, words=words)
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(
-        id=row.id,
-        subscriber_id=row.subscriber_id,
-        kind=Kind(row.kind),
-        local_date=row.local_date,
-        recipient=row.recipient,
-        epoch=row.epoch,
-        picks=_picks(row.picks),
-        leftover=row.leftover,
-        message_id=row.message_id,
-        planned_at=row.planned_at,
-        expires_at=row.expires_at,
-        template=row.template,
-        attempts=row.attempts,
-        body_hash=row.body_hash,
-        lease_until=row.lease_until or row.expires_at,
-    )
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        id=row.id,
-        subscriber_id=row.subscriber_id,
-        kind=Kind(row.kind),
-        local_date=row.local_date,
-        status=Status(row.status),
-        reason=row.reason,
-        picks=_picks(row.picks),
-        leftover=row.leftover,
-        cursor_edition_id=row.cursor_edition_id,
-        edition_id=row.edition_id,
-        message_id=row.message_id,
-        planned_at=row.planned_at,
-        due_at=row.due_at,
-        attempts=row.attempts,
-        reply=row.reply,
-    )

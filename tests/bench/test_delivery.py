@@ -22,7 +22,7 @@ from digest.cli.app import app
 from digest.deliver.delivery import Status
 from digest.relay.session import _wire_bytes
 from digest.settings import packaged
-from digest.store.deliveries import Balance
+from digest.store.ledger import Balance
 
 SMALL = ["--readers", "40", "--rounds", "1", "--connections", "3", "--pipeline-mails", "2"]
 

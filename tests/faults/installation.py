@@ -15,9 +15,9 @@ from digest.deliver.delivery import Status
 from digest.pipeline.ingest import IngestOptions
 from digest.settings import DatabaseSettings
 from digest.sources.dump import RawDump
-from digest.store import deliveries
+from digest.store import ledger
 from digest.store.database import Database
-from digest.store.schema import deliveries as ledger
+from digest.store.schema import deliveries
 from digest.wiring import App, utc_now
 from tests.factories import add_subscriber, daily_papers, make_settings
 from tests.smtp_server import ServerProcess
@@ -69,22 +69,24 @@ class Installation:
 
     def begun(self) -> dict[str, str]:
         """Who may have a mail whose result is not known: address -> Message-ID."""
-        query = sa.select(ledger.c.recipient, ledger.c.message_id)
-        rows = self._read(query.where(ledger.c.status == Status.CLAIMED, ledger.c.begun_at.is_not(None)))
+        query = sa.select(deliveries.c.recipient, deliveries.c.message_id)
+        rows = self._read(
+            query.where(deliveries.c.status == Status.CLAIMED, deliveries.c.begun_at.is_not(None))
+        )
         return {row.recipient: row.message_id for row in rows}
 
     def of_status(self, status: Status) -> set[str]:
         """Addresses of the deliveries of this status."""
         return {
             row.recipient
-            for row in self._read(sa.select(ledger.c.recipient).where(ledger.c.status == status))
+            for row in self._read(sa.select(deliveries.c.recipient).where(deliveries.c.status == status))
         }
 
-    def balance(self) -> deliveries.Balance:
+    def balance(self) -> ledger.Balance:
         """The ledger's own sum."""
         database = Database(self.url, read_only=True)
         with database.read() as conn:
-            found = deliveries.balance(conn)
+            found = ledger.balance(conn)
         database.close()
         return found
 

@@ -19,9 +19,9 @@ from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
 from digest.pipeline.ports import Relay
 from digest.rank.selection import EditionPaper
 from digest.relay.memory import MemoryRelay
-from digest.store import deliveries
+from digest.store import deliveries, ledger
 from digest.store.database import Database
-from digest.store.schema import deliveries as ledger
+from digest.store.schema import deliveries as deliveries_table
 from digest.subscribers.subscriber import Subscriber
 from tests.factories import NOW, Clock, add_subscriber, planned
 
@@ -83,7 +83,7 @@ class Outbox:
     def rows(self) -> dict[str, sa.Row[Any]]:
         """The ledger: address -> row."""
         with self.database.read() as conn:
-            return {row.recipient: row for row in conn.execute(sa.select(ledger))}
+            return {row.recipient: row for row in conn.execute(sa.select(deliveries_table))}
 
     def row(self, who: Subscriber) -> sa.Row[Any]:
         return self.rows()[who.address]
@@ -96,7 +96,7 @@ class Outbox:
 
     def balances(self) -> bool:
         with self.database.read() as conn:
-            return deliveries.balance(conn).difference == 0
+            return ledger.balance(conn).difference == 0
 
     def open_claims(self) -> int:
         """Rows that somebody still holds, or has begun."""

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from digest.deliver.delivery import Status
 from digest.pipeline.forecast import Forecast, forecast
 from digest.pipeline.ingest import IngestOptions
-from digest.store import deliveries, editions
+from digest.store import editions, ledger
 from digest.store.database import Database, DatabaseError
 from digest.store.schema import metadata
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State
@@ -90,7 +90,7 @@ def picks_of(database: Database, day: dt.date) -> dict[int, tuple[object, ...]]:
         rows = [
             entry
             for who in range(1, len(PEOPLE) + 1)
-            for entry in deliveries.of(conn, who)
+            for entry in ledger.of(conn, who)
             if entry.status is Status.PLANNED and entry.planned_at.date() == day
         ]
     return {row.subscriber_id: (row.local_date, row.picks, row.leftover, row.message_id) for row in rows}

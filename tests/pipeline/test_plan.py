@@ -20,9 +20,10 @@ from digest.rank.selection import ReasonKind
 from digest.rank.topics import parse
 from digest.relay.memory import MemoryRelay
 from digest.signup import Signup
-from digest.store import deliveries, editions, subscribers
+from digest.store import deliveries, editions, ledger, subscribers
 from digest.store.database import Database
-from digest.store.deliveries import Entry, Result
+from digest.store.deliveries import Result
+from digest.store.ledger import Entry
 from digest.store.schema import deliveries as deliveries_table
 from digest.store.schema import plans
 from digest.store.subscribers import Standing
@@ -58,10 +59,10 @@ def look(database: Database, now: dt.datetime = NOW, *, only: list[int] | None =
     return plan(database, Rankers(TAXONOMY), STAMP, now=now, only=only)
 
 
-def ledger(database: Database, who: Subscriber) -> list[Entry]:
+def entries(database: Database, who: Subscriber) -> list[Entry]:
     """A reader's rows, oldest first."""
     with database.read() as conn:
-        return deliveries.of(conn, who.id)[::-1]
+        return ledger.of(conn, who.id)[::-1]
 
 
 def take(database: Database) -> None:
@@ -79,7 +80,7 @@ def standing(database: Database, who: Subscriber) -> Standing:
 def counted(database: Database) -> tuple[int, int]:
     """The eligible as they were counted, and what the ledger lacks of them."""
     with database.read() as conn:
-        found = deliveries.balance(conn)
+        found = ledger.balance(conn)
         assert found.eligible == (conn.scalar(sa.select(sa.func.sum(plans.c.eligible))) or 0)
     return found.eligible, found.difference
 
@@ -89,7 +90,7 @@ def test_what_a_plan_freezes(database: Database) -> None:
     edition = publish_edition(database, "A Kite for All", "On Bread", "A Boat")
     who = reader(database, profile=Profile(topics=("kites",)))
     assert look(database) == PlanReport(planned=1)
-    [row] = ledger(database, who)
+    [row] = entries(database, who)
     assert (row.kind, row.status, row.local_date, row.reason) == (Kind.DIGEST, Status.PLANNED, TODAY, None)
     assert (row.cursor_edition_id, row.edition_id, row.leftover) == (None, edition, 0)
     assert row.message_id == STAMP.message_id(Kind.DIGEST, TODAY, who.id)
@@ -97,7 +98,7 @@ def test_what_a_plan_freezes(database: Database) -> None:
     [reason] = pick.reasons
     assert (reason.kind, reason.label, reason.words) == (ReasonKind.TOPIC, "Kites", ("Kite",))
     with database.read() as conn:
-        frozen = deliveries.planned_on(conn, who.id, TODAY)
+        frozen = ledger.planned_on(conn, who.id, TODAY)
     assert frozen is not None
     assert (frozen.recipient, frozen.template) == (who.address, STAMP.template)
     assert frozen.expires_at == NOW + 23 * HOUR, "the hour of the next one"
@@ -109,12 +110,12 @@ def test_a_plan_outlives_its_cause(database: Database) -> None:
     publish_edition(database, "A Kite", "On Bread")
     who = reader(database, profile=Profile(topics=("kites",)))
     look(database)
-    before = ledger(database, who)
+    before = entries(database, who)
     with database.write() as conn:
         subscribers.change(conn, who.id, profile=Profile(topics=("baking",)))
         list_records(conn, [clean_record("A Kite", abstract="Quite another text.")], "revised")
     look(database, NOW + HOUR)
-    assert ledger(database, who) == before
+    assert entries(database, who) == before
 
 
 def test_the_cursor_moves(database: Database) -> None:
@@ -135,7 +136,7 @@ def test_the_cap_and_what_is_left_over(database: Database) -> None:
     look(database)
     second = publish_edition(database, "A Late Kite", day=TODAY + DAY)
     look(database, NOW + DAY)
-    rows = ledger(database, who)
+    rows = entries(database, who)
     assert [(len(row.picks), row.leftover) for row in rows] == [(2, 3), (1, 0)]
     assert {pick.edition_id for pick in rows[1].picks} == {second}
 
@@ -155,7 +156,7 @@ def test_spans_by_frequency(database: Database, frequency: Frequency, drawn: lis
         day = TODAY + (number + 2) * DAY
         numbers[publish_edition(database, f"Kite {number}", day=day)] = number
     look(database, NOW + 7 * DAY)
-    first, second = ledger(database, who)
+    first, second = entries(database, who)
     assert {numbers[pick.edition_id] for pick in first.picks} == {1}
     assert sorted((numbers[pick.edition_id] for pick in second.picks), reverse=True) == drawn
     assert look(database, NOW + 7 * DAY + HOUR).planned == 0
@@ -167,7 +168,7 @@ def test_final_skips(database: Database, state: State, reason: str) -> None:
     publish_edition(database, "A Kite")
     who = reader(database, state=state)
     assert look(database) == PlanReport(skipped={reason: 1})
-    [row] = ledger(database, who)
+    [row] = entries(database, who)
     assert (row.status, row.reason, row.local_date, row.picks) == (Status.SKIPPED, reason, TODAY, ())
     assert standing(database, who).cursor_edition_id is None
     assert look(database, NOW + HOUR) == PlanReport()
@@ -181,7 +182,7 @@ def test_never_planned(database: Database, state: State, named: bool) -> None:
     publish_edition(database, "A Kite")
     who = reader(database, state=state)
     assert look(database, only=[who.id] if named else None) == PlanReport()
-    assert ledger(database, who) == []
+    assert entries(database, who) == []
     assert standing(database, who).due_at is None
     assert counted(database) == (0, 0)
 
@@ -192,12 +193,12 @@ def test_waiting_is_looked_at_once_per_edition(database: Database) -> None:
     publish_edition(database, "On Bread")
     assert look(database) == PlanReport(waiting=1)
     assert look(database, NOW + HOUR) == PlanReport(), "nothing has changed"
-    assert ledger(database, who) == []
+    assert entries(database, who) == []
     midnight = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
     second = publish_edition(database, "On More Bread", day=TODAY + DAY, at=midnight - 3 * HOUR)
     assert look(database, midnight - 2 * HOUR) == PlanReport(waiting=1)
     assert look(database, midnight) == PlanReport(skipped={"nothing_matched": 1})
-    assert [(row.local_date, row.reason) for row in ledger(database, who)] == [(TODAY, "nothing_matched")]
+    assert [(row.local_date, row.reason) for row in entries(database, who)] == [(TODAY, "nothing_matched")]
     assert standing(database, who).cursor_edition_id == second, "it was looked at and does not come again"
     assert counted(database) == (1, 0)
 
@@ -208,7 +209,7 @@ def test_a_wait_and_the_next_date_in_one_look(database: Database) -> None:
     look(database)
     edition = publish_edition(database, "A Kite", day=TODAY + DAY)
     assert look(database, NOW + DAY) == PlanReport(planned=1, skipped={"nothing_new": 1})
-    skipped, mailed = ledger(database, who)
+    skipped, mailed = entries(database, who)
     assert (skipped.local_date, skipped.reason) == (TODAY, "nothing_new")
     assert (mailed.local_date, mailed.edition_id) == (TODAY + DAY, edition)
     assert counted(database) == (2, 0)
@@ -223,7 +224,7 @@ def test_named_readers_at_any_hour(database: Database) -> None:
     assert look(database, only=[named.id]) == PlanReport(planned=1)
     assert look(database, only=[named.id]) == PlanReport()
     assert look(database, NOW + 14 * HOUR) == PlanReport(planned=1)
-    assert [len(ledger(database, who)) for who in (named, other)] == [1, 1]
+    assert [len(entries(database, who)) for who in (named, other)] == [1, 1]
     assert look(database, only=[]) == PlanReport()
 
 
@@ -254,7 +255,7 @@ def test_a_paper_mailed_under_another_name(database: Database) -> None:
     with database.read() as conn:
         held = {p.paper_id: p.title for e in editions.every(conn) for p in editions.contents(conn, [e.id])}
     for who in (first, second):
-        titles[who.id] = [{held[pick.paper_id] for pick in row.picks} for row in ledger(database, who)]
+        titles[who.id] = [{held[pick.paper_id] for pick in row.picks} for row in entries(database, who)]
     assert titles[first.id] == [{"A Kite Without an Id", "Filler"}, {"More Filler"}]
     assert titles[second.id] == [{"The Kite Renamed", "More Filler"}]
 
@@ -272,7 +273,7 @@ def test_two_planners_at_once(database: Database) -> None:
         return STAMP.message_id(kind, day, who)
 
     plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)
-    assert [len(ledger(database, who)) for who in people] == [1, 1, 1]
+    assert [len(entries(database, who)) for who in people] == [1, 1, 1]
     assert {standing(database, who).last_mailed_at for who in people} == {NOW + HOUR}
     assert counted(database) == (3, 0)
 
@@ -289,7 +290,7 @@ def test_erased_in_the_middle_of_a_plan(database: Database) -> None:
 
     report = plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)
     assert report == PlanReport(planned=1)
-    assert [len(ledger(database, who)) for who in (erased, other)] == [0, 1]
+    assert [len(entries(database, who)) for who in (erased, other)] == [0, 1]
     assert counted(database)[1] == 0
 
 
@@ -329,7 +330,7 @@ def test_many_planners_at_once(database: Database) -> None:
     for thread in threads:
         thread.join()
     assert not failed
-    assert [len(ledger(database, who)) for who in people] == [1] * 20
+    assert [len(entries(database, who)) for who in people] == [1] * 20
     assert counted(database) == (20, 0)
 
 
@@ -378,7 +379,7 @@ def test_a_span_comes_back(
         who = add_subscriber(conn, schedule=weekdays, now=clock.now, due_at=clock.now)
     app.plan()
     run(app, clock)
-    [row] = ledger(database, who)
+    [row] = entries(database, who)
     assert (row.status, row.edition_id) == (status, first)
     assert standing(database, who).cursor_edition_id is None
     replies.clear()
@@ -387,7 +388,7 @@ def test_a_span_comes_back(
     app.plan()
     app.deliver()
     assert [message.recipient for message in relay.accepted] == [who.address]
-    assert {pick.edition_id for pick in ledger(database, who)[1].picks} == {second}, (
+    assert {pick.edition_id for pick in entries(database, who)[1].picks} == {second}, (
         "no cursor: the newest alone"
     )
     third = publish_edition(database, "Kite 3", day=TODAY + DAY)
@@ -400,7 +401,7 @@ def test_a_span_comes_back(
     replies.clear()
     clock.advance(days=1)
     app.plan()
-    assert {pick.edition_id for pick in ledger(database, who)[-1].picks} == {third, fourth}
+    assert {pick.edition_id for pick in entries(database, who)[-1].picks} == {third, fourth}
     assert counted(database)[1] == 0
 
 
@@ -417,7 +418,7 @@ def test_a_late_failure_moves_no_cursor_back(database: Database) -> None:
     failed = Result(delivery_id=held.id, status=Status.FAILED, reply="dot 554 5.6.0 no")
     with database.write() as conn:
         deliveries.settle(conn, [failed], claimant="slow", now=NOW + DAY)
-    assert [row.status for row in ledger(database, who)] == [Status.FAILED, Status.PLANNED]
+    assert [row.status for row in entries(database, who)] == [Status.FAILED, Status.PLANNED]
     assert standing(database, who).cursor_edition_id == second
 
 
@@ -431,8 +432,8 @@ def test_what_comes_too_late_is_given_up_before_the_next_is_planned(database: Da
     look(database, NOW + 3 * DAY)
     third = publish_edition(database, "Kite 2", day=TODAY + 4 * DAY)
     look(database, NOW + 4 * DAY)
-    assert [row.status for row in ledger(database, who)] == [Status.SENT, Status.EXPIRED, Status.PLANNED]
-    assert {pick.edition_id for pick in ledger(database, who)[-1].picks} == {lost, third}
+    assert [row.status for row in entries(database, who)] == [Status.SENT, Status.EXPIRED, Status.PLANNED]
+    assert {pick.edition_id for pick in entries(database, who)[-1].picks} == {lost, third}
     assert counted(database) == (3, 0)
 
 
@@ -442,7 +443,7 @@ def test_what_comes_too_late_is_planned_again_while_it_is_the_newest(database: D
     who = reader(database)
     look(database)
     assert look(database, NOW + DAY).planned == 1
-    assert [(row.status, row.edition_id) for row in ledger(database, who)] == [
+    assert [(row.status, row.edition_id) for row in entries(database, who)] == [
         (Status.EXPIRED, newest),
         (Status.PLANNED, newest),
     ]

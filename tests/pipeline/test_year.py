@@ -22,9 +22,9 @@ from digest.deliver.delivery import Status
 from digest.pipeline.ingest import IngestOptions
 from digest.pipeline.plan import PlanReport
 from digest.relay.memory import MemoryRelay
-from digest.store import deliveries, subscribers
+from digest.store import ledger, subscribers
 from digest.store.database import Database
-from digest.store.deliveries import Entry
+from digest.store.ledger import Entry
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, Subscriber
 from digest.wiring import App, utc_now
@@ -96,7 +96,7 @@ class Walk:
     def ledger(self, reader: Subscriber) -> list[Entry]:
         """A reader's rows, oldest first."""
         with self.app.database.read() as conn:
-            return deliveries.of(conn, reader.id)[::-1]
+            return ledger.of(conn, reader.id)[::-1]
 
     def rows(self, reader: Subscriber) -> list[tuple[dt.date, str]]:
         """A reader's rows as (local date, status or reason of the skip)."""
@@ -118,7 +118,7 @@ class Walk:
 
     def balance(self) -> int:
         with self.app.database.read() as conn:
-            return deliveries.balance(conn).difference
+            return ledger.balance(conn).difference
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from digest.deliver.delivery import Status
 from digest.signup import Outcome, Signup
-from digest.store import consents, deliveries, subscribers
+from digest.store import consents, deliveries, ledger, subscribers
 from digest.store.database import Database
 from digest.store.schema import metadata
 from digest.store.subscribers import Standing
@@ -111,7 +111,7 @@ def events(signup: Signup, subscriber: Subscriber) -> list[str]:
 def mails(signup: Signup) -> list[tuple[str, str, str]]:
     """All mail of the ledger as (kind, status, recipient), in the order of planning."""
     with signup.database.read() as conn:
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
         rows = conn.exec_driver_sql("SELECT kind, status, recipient FROM deliveries ORDER BY id")
         return [tuple(row) for row in rows]
 

@@ -9,7 +9,7 @@ import pytest
 
 from digest.deliver.delivery import Status
 from digest.signup import Outcome, Signup
-from digest.store import deliveries, subscribers
+from digest.store import deliveries, ledger, subscribers
 from digest.subscribers.subscriber import State, Subscriber
 from tests.factories import DAY, HOUR, NOW, TODAY, pick, publish_edition
 from tests.signup.lives import (
@@ -98,13 +98,13 @@ def test_old_links(signup: Signup) -> None:
 def test_a_link_that_dies_while_it_is_opened(signup: Signup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who leaves while their data is gathered gets none of it by that link, and it is not used up."""
     ada = active(signup)
-    gather = deliveries.history
+    gather = ledger.history
 
     def leave_meanwhile(conn: object, key: int) -> object:
         signup.leave(ada, evidence=MAIL, now=NOW)
         return gather(conn, key)  # type: ignore[arg-type] # as it was given
 
-    monkeypatch.setattr(deliveries, "history", leave_meanwhile)
+    monkeypatch.setattr(ledger, "history", leave_meanwhile)
     assert export(signup, ada) is None
     assert everything(signup)["uses"] == []
 

@@ -1,4 +1,4 @@
-"""The ledger: every mail planned, and its fate."""
+"""Deliveries: each is planned once, claimed by one sender, begun, settled, or withdrawn."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick, Reason, ReasonKind
-from digest.store import deliveries, schema, subscribers
+from digest.store import deliveries, ledger, subscribers
 from digest.store.database import Database, DatabaseError
-from digest.store.deliveries import Balance, Result
-from digest.subscribers.subscriber import State, Subscriber
-from tests.factories import DAY, HOUR, NOW, STAMP, TODAY, add_subscriber, pick, planned, publish_edition
+from digest.store.deliveries import Result
+from digest.store.ledger import Balance
+from digest.subscribers.subscriber import State
+from tests.factories import (
+    DAY,
+    HOUR,
+    NOW,
+    STAMP,
+    TODAY,
+    add_subscriber,
+    pick,
+    plan_for,
+    planned,
+    publish_edition,
+)
 
 LEASE = NOW + HOUR
 SECOND = dt.timedelta(seconds=1)
 ACCEPTED = "250 taken"
 HASH = "ab" * 32
-
-
-def plan_for(conn: Connection, *readers: Subscriber, **values: object) -> list[int]:
-    """Plan one digest for each of these; returns the ids of the rows."""
-    rows = [replace(planned(reader), **values) for reader in readers]  # type: ignore[arg-type] # by the dataclass
-    assert deliveries.plan(conn, rows, now=NOW) == len(readers)
-    return [deliveries.of(conn, reader.id)[0].id for reader in readers]
 
 
 def claim(
@@ -69,7 +74,7 @@ def test_one_mail_a_date_and_kind(database: Database) -> None:
         assert deliveries.plan(conn, rows, now=NOW) == 2
         assert deliveries.plan(conn, rows, now=NOW) == 0
         assert deliveries.plan(conn, [], now=NOW) == 0
-        assert deliveries.balance(conn) == Balance(
+        assert ledger.balance(conn) == Balance(
             eligible=4, statuses={status: 4 if status is Status.PLANNED else 0 for status in Status}
         )
 
@@ -79,8 +84,8 @@ def test_balance_shows_what_is_missing(database: Database) -> None:
     with database.write() as conn:
         plan_for(conn, add_subscriber(conn), add_subscriber(conn))
         conn.exec_driver_sql("DELETE FROM deliveries WHERE id = (SELECT max(id) FROM deliveries)")
-        assert deliveries.balance(conn).eligible == 2
-        assert deliveries.balance(conn).difference == 1
+        assert ledger.balance(conn).eligible == 2
+        assert ledger.balance(conn).difference == 1
 
 
 def test_all_that_bytes_depend_on_is_frozen(database: Database) -> None:
@@ -118,8 +123,8 @@ def test_all_that_bytes_depend_on_is_frozen(database: Database) -> None:
             body_hash=None,
             lease_until=LEASE,
         )
-        assert deliveries.planned_on(conn, ada.id, TODAY) == found
-        assert deliveries.planned_on(conn, ada.id, TODAY + DAY) is None
+        assert ledger.planned_on(conn, ada.id, TODAY) == found
+        assert ledger.planned_on(conn, ada.id, TODAY + DAY) is None
 
 
 def test_a_skip_is_settled_when_planned(database: Database) -> None:
@@ -128,9 +133,9 @@ def test_a_skip_is_settled_when_planned(database: Database) -> None:
         ada = add_subscriber(conn)
         plan_for(conn, ada, status=Status.SKIPPED, reason="nothing_new")
         assert claim(conn) == []
-        assert deliveries.settled_since(conn, NOW) == {(Status.SKIPPED, "nothing_new"): 1}
-        assert deliveries.settled_since(conn, NOW + SECOND) == {}
-        assert deliveries.planned_on(conn, ada.id, TODAY) is None
+        assert ledger.settled_since(conn, NOW) == {(Status.SKIPPED, "nothing_new"): 1}
+        assert ledger.settled_since(conn, NOW + SECOND) == {}
+        assert ledger.planned_on(conn, ada.id, TODAY) is None
 
 
 # -- claiming ------------------------------------------------------------------------------------------
@@ -212,7 +217,7 @@ def test_two_planners(database: Database) -> None:
     run(planner, planner, planner)
     assert sorted(added) == [0, 0, 30]
     with database.read() as conn:
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
 
 
 def run(*targets: object) -> None:
@@ -298,14 +303,14 @@ def test_settling_for_good(database: Database, status: Status) -> None:
         claim(conn)
         deliveries.begin(conn, {made: HASH}, claimant="me", now=NOW)
         deliveries.settle(conn, [result(made, status)], claimant="me", now=NOW + SECOND)
-        (entry,) = deliveries.of(conn, ada.id)
+        (entry,) = ledger.of(conn, ada.id)
         assert (entry.status, entry.reply, entry.attempts) == (status, ACCEPTED, 1)
         for name in ("claimant", "lease_until", "begun_at"):
             assert column(conn, name) == [None]
-        assert deliveries.settled_since(conn, NOW + SECOND) == {(status, None): 1}
-        assert deliveries.settled_since(conn, NOW + 2 * SECOND) == {}
+        assert ledger.settled_since(conn, NOW + SECOND) == {(status, None): 1}
+        assert ledger.settled_since(conn, NOW + 2 * SECOND) == {}
         assert claim(conn, now=NOW + HOUR) == []
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
 
 
 def test_deferring(database: Database) -> None:
@@ -322,7 +327,7 @@ def test_deferring(database: Database) -> None:
         uncounted = result(made, Status.DEFERRED, retry_at=NOW + HOUR, counts_attempt=False)
         deliveries.settle(conn, [uncounted], claimant="me", now=NOW)
         assert claimed(conn, now=NOW + HOUR)[0].attempts == 1
-        assert deliveries.settled_since(conn, NOW + DAY) == {(Status.CLAIMED, None): 1}
+        assert ledger.settled_since(conn, NOW + DAY) == {(Status.CLAIMED, None): 1}
 
 
 def test_a_zombie_settles_nothing(database: Database) -> None:
@@ -429,7 +434,7 @@ def test_lapsed_claims(
         again = claimed(conn, now=now, lease_until=now + HOUR)
         assert [delivery.attempts for delivery in again if delivery.id == begun] == ([] if park else [1])
         assert len(again) == (1 if park else 2)
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
         assert deliveries.lapse(conn, now=now, dead=dead, park=park) == 0
 
 
@@ -496,7 +501,7 @@ def test_withdrawing(database: Database) -> None:
         assert deliveries.withdraw(conn, [ada.id], now=NOW, reason="left") == 0
         everything = dict.fromkeys([int(str(key)) for key in column(conn, "id")], HASH)
         assert deliveries.begin(conn, everything, claimant="me", now=NOW) == {begun}
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
 
 
 def test_posting(database: Database) -> None:
@@ -515,12 +520,12 @@ def test_posting(database: Database) -> None:
         assert column(conn, "epoch")[0] == 2
         assert column(conn, "recipient")[0] == "new@example.org"
         assert (column(conn, "reason")[0], column(conn, "settled_at")[0]) == (None, None)
-        assert deliveries.balance(conn).eligible == 3
+        assert ledger.balance(conn).eligible == 3
         claim(conn)
         deliveries.begin(conn, {1: HASH}, claimant="me", now=NOW + HOUR)
         deliveries.settle(conn, [result(1, Status.SENT)], claimant="me", now=NOW + HOUR)
         assert not deliveries.post(conn, mail, now=NOW + HOUR)
-        assert [entry.kind for entry in deliveries.history(conn, ada.id)] == [Kind.CONFIRM, Kind.LOGIN]
+        assert [entry.kind for entry in ledger.history(conn, ada.id)] == [Kind.CONFIRM, Kind.LOGIN]
 
 
 def test_readdressing(database: Database) -> None:
@@ -542,7 +547,7 @@ def test_readdressing(database: Database) -> None:
         assert column(conn, "claimant") == ["me", None, None, None, None, None]
         assert column(conn, "reason") == [None, "moved", None, "moved", None, None]
         assert deliveries.begin(conn, {claimed_: HASH}, claimant="me", now=NOW) == set()
-        assert deliveries.balance(conn).difference == 0
+        assert ledger.balance(conn).difference == 0
 
 
 def test_blanking(database: Database) -> None:
@@ -552,60 +557,5 @@ def test_blanking(database: Database) -> None:
         plan_for(conn, ada, bo, picks=(pick(),))
         deliveries.blank(conn, [ada.id])
         assert column(conn, "recipient") == ["", bo.address]
-        assert [entry.picks for who in (ada, bo) for entry in deliveries.of(conn, who.id)] == [(), (pick(),)]
-        assert deliveries.balance(conn).difference == 0
-
-
-# -- reading the ledger --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("status", list(Status))
-def test_what_was_mailed(database: Database, status: Status) -> None:
-    """Papers count as mailed where they were or may have been: planned to sent, and ambiguous."""
-    old, edition = (publish_edition(database, f"On {day}", day=TODAY + day * DAY) for day in (0, 1))
-    with database.write() as conn:
-        ada, bo = add_subscriber(conn), add_subscriber(conn)
-        plan_for(conn, ada, local_date=TODAY - DAY, edition_id=old, picks=(pick(9),))
-        plan_for(conn, ada, bo, edition_id=edition, picks=(pick(1), pick(2)))
-        conn.execute(sa.text("UPDATE deliveries SET status = :status"), {"status": status.value})
-        found = deliveries.mailed_since(conn, [ada.id], edition_id=edition)
-        both = deliveries.mailed_since(conn, [ada.id, bo.id], edition_id=old)
-    may = {"planned", "claimed", "deferred", "sent", "ambiguous"}
-    assert found == ({ada.id: {1, 2}} if status in may else {})
-    assert both == ({ada.id: {1, 2, 9}, bo.id: {1, 2}} if status in may else {})
-
-
-def test_a_readers_digests(database: Database) -> None:
-    """A reader's digests are listed newest first, or the one of a date; other mail is not among them."""
-    edition = publish_edition(database, "On Kites")
-    with database.write() as conn:
-        ada = add_subscriber(conn)
-        rows = [planned(ada, day=TODAY + n * DAY, edition_id=edition, leftover=n) for n in (1, 0, 2)]
-        deliveries.plan(conn, [*rows, planned(ada, kind=Kind.CONFIRM)], now=NOW)
-        dates = [entry.local_date for entry in deliveries.of(conn, ada.id)]
-        assert dates == [TODAY + 2 * DAY, TODAY + DAY, TODAY]
-        (entry,) = deliveries.of(conn, ada.id, local_date=TODAY + DAY)
-        assert (entry.subscriber_id, entry.kind, entry.leftover) == (ada.id, Kind.DIGEST, 1)
-        assert (entry.edition_id, entry.cursor_edition_id, entry.reason) == (edition, None, None)
-        assert (entry.planned_at, entry.due_at, entry.message_id) == (NOW, NOW, rows[0].message_id)
-        assert deliveries.of(conn, 999) == []
-
-
-def test_the_relays_words_are_told_once_for_all_who_heard_them(database: Database) -> None:
-    """Deferred mail is told by its words however old; failed mail only if it failed since; silence is not told."""
-    with database.write() as conn:
-        for status, words, settled in (
-            (Status.DEFERRED, "connect closed", None),
-            (Status.DEFERRED, "connect closed", None),
-            (Status.DEFERRED, None, None),
-            (Status.FAILED, "rcpt 550 no", NOW),
-            (Status.FAILED, "rcpt 550 old", NOW - dt.timedelta(days=1)),
-            (Status.SENT, "dot 250 ok", NOW),
-        ):
-            (row,) = plan_for(conn, add_subscriber(conn))
-            values = {"status": status, "reply": words, "settled_at": settled}
-            conn.execute(sa.update(schema.deliveries).where(schema.deliveries.c.id == row).values(**values))
-        assert deliveries.words_since(conn, NOW) == [
-            (Status.DEFERRED, "connect closed", 2),
-            (Status.FAILED, "rcpt 550 no", 1),
-        ]
+        assert [entry.picks for who in (ada, bo) for entry in ledger.of(conn, who.id)] == [(), (pick(),)]
+        assert ledger.balance(conn).difference == 0

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Status
-from digest.store import consents, deliveries, dumps, editions, facts, papers, subscribers, uses
+from digest.store import consents, deliveries, dumps, editions, facts, ledger, papers, subscribers, uses
 from digest.store import database as store_database
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
@@ -34,7 +34,7 @@ from tests.factories import (
 )
 
 TABLES = tuple(metadata.tables)
-MODULES = (consents, deliveries, dumps, editions, facts, papers, subscribers, uses)
+MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, subscribers, uses)
 DUMP = Dump(
     sha256="cd" * 32, name="x", size_bytes=1, status=DumpStatus.STORED, received_at=NOW, modified_at=NOW
 )
@@ -117,10 +117,10 @@ WRITES: dict[str, Callable[[Connection], object]] = {
 }
 READS = {
     "consents": {"of", "suppressed", "with_ip"},
-    "deliveries": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "dumps": {"alone", "body", "every", "find", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
+    "ledger": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "papers": {"every", "get", "names", "search", "total"},
     "subscribers": {
         "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_those",

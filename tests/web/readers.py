@@ -15,7 +15,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digest.deliver.delivery import Kind
-from digest.store import deliveries, subscribers
+from digest.store import ledger, subscribers
 from digest.store.database import Database
 from digest.store.schema import metadata
 from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
@@ -65,9 +65,7 @@ class Desk:
         """The kinds of the mails that were planned for a subscriber, digests aside."""
         with self.database.read() as conn:
             return [
-                entry.kind
-                for entry in deliveries.history(conn, subscriber_id)
-                if entry.kind is not Kind.DIGEST
+                entry.kind for entry in ledger.history(conn, subscriber_id) if entry.kind is not Kind.DIGEST
             ]
 
     def preferences(self, who: Subscriber) -> str:
