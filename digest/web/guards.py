@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from anyio import CapacityLimiter
+from anyio.lowlevel import RunVar
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -25,6 +27,10 @@ _LEAVE = "/u/"
 _PRIVATE = ("/c/", "/p/", "/u/", "/x/", "/e/")
 #: How far beyond the cap a body is still read, in bytes: who writes on while we close may never see the answer.
 _DRAINED = 256 * 1024
+#: Posts worked on at once. Those who write wait for one another, up to 30 s where something else holds the database, and
+#: each has a thread (`application.THREADS`): the other threads are for who reads, and for who asks whether we are well.
+POSTS = 8
+_posts: RunVar[CapacityLimiter] = RunVar("posts")
 #: What nginx logs for a client that went away before its answer.
 _LEFT = 499
 
@@ -148,7 +154,11 @@ class Guards:
             receive = await self._read(headers, receive)
         except Problem as problem:
             await self._refuse(scope, problem)(scope, receive, send)
-        else:
+            return
+        if scope["method"] in _SAFE:
+            await self._app(scope, receive, send)
+            return
+        async with _posting():
             await self._app(scope, receive, send)
 
     def _check_host(self, headers: Headers) -> None:
@@ -188,6 +198,15 @@ class Guards:
         if len(body) > self._cap_bytes:
             raise too_much
         return _replayed(bytes(body), receive)
+
+
+def _posting() -> CapacityLimiter:
+    """The posts of this event loop: a limiter belongs to one, as that of its threads does."""
+    found = _posts.get(None)
+    if found is None:
+        found = CapacityLimiter(POSTS)
+        _posts.set(found)
+    return found
 
 
 class _Answer:

@@ -21,7 +21,7 @@ from digest import log
 from digest.errors import DigestError, SchemaError, TaxonomyError, TemplateError
 from digest.settings import DatabaseSettings, MailSettings, WebSettings
 from digest.store.database import Database
-from digest.web import application, server
+from digest.web import application, guards, server
 from digest.web.server import serving
 from digest.wiring import App
 from tests.factories import make_app, make_settings
@@ -269,6 +269,31 @@ def test_threads(site_app: App, extend: Extend) -> None:
     with serving(site_app, host="127.0.0.1", port=0) as url:
         assert ask(url, "GET", "/threads")[1] == str(application.THREADS).encode()
     assert application.THREADS < 20
+
+
+def test_those_who_write_do_not_hold_up_those_who_read(site_app: App, extend: Extend) -> None:
+    """However many forms wait for the database, pages are read and /healthz answers; then each form has its turn."""
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    def add(web: FastAPI) -> None:
+        @web.post("/wait")
+        def wait() -> None:
+            waiting.release()
+            assert go_on.wait(PATIENCE_S)
+
+    extend(add)
+    posts = 2 * application.THREADS
+    with ThreadPoolExecutor(posts) as pool, serving(site_app, host="127.0.0.1", port=0) as url:
+        asked = [pool.submit(ask, url, "POST", "/wait") for _ in range(posts)]
+        try:
+            for _ in range(guards.POSTS):
+                assert waiting.acquire(timeout=PATIENCE_S)
+            for path in ("/healthz", "/editions"):
+                assert ask(url, "GET", path)[0] == 200
+            assert not waiting.acquire(blocking=False)
+        finally:
+            go_on.set()
+        assert [each.result(PATIENCE_S)[0] for each in asked] == [200] * posts
 
 
 def test_a_body_over_the_cap(site_app: App) -> None:
