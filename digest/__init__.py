@@ -7,6 +7,7 @@ The way of a paper, left to right, and the package that walks each step::
 
 Start reading at `digest.pipeline`: ingest -> publish -> plan -> deliver, one module each.
 `digest.cli`, `digest.scheduler` and `digest.demo` call it; `digest.wiring` builds what it needs.
+A reader's own way, from sign-up to erasing, is `digest.signup`; `digest.web` is its pages and the API.
 
 The rule for edges: only `sources/`, `store/` and `relay/` touch the outside. `ingest/`, `rank/`,
 `compose/`, `deliver/` and `subscribers/` are pure: `now`, bytes and known state come in, values go out.
