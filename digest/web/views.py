@@ -1,7 +1,7 @@
 """What the pages' templates are given: values ready to show, formatted and made harmless.
 
 Each page is a template of its name in `templates/web/`, and gets one view under the name `view`.
-`Pages` adds what every page shows: `product`, `postal_address`, `style_url`, `script_url`.
+`Pages` adds what every page shows: `product`, `postal_address`, `style_url`, `script_url`, `icon_url`.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from zoneinfo import available_timezones
 
 from digest.compose.views import PaperView, ReasonView
+from digest.subscribers.consent import CONSENT
 from digest.web.views import (
     ApiView,
     ConfirmView,
@@ -35,14 +36,6 @@ from digest.web.views import (
     TopicView,
 )
 
-GLOBALS: Mapping[str, Any] = {
-    "product": "Digest",
-    "postal_address": ("1 Example Street", "12345 Example Town"),
-    "style_url": "/static/style.css?v=0123456789ab",
-    "script_url": "/static/script.js?v=0123456789ab",
-    "icon_url": "/static/favicon.svg?v=0123456789ab",
-}
-
 #: What a paper, a reader or an operator may have written, none of which may come alive.
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -54,10 +47,6 @@ HOSTILE = (
     "<!--[if mso]>",
 )
 
-CONSENT = (
-    "I want this digest by e-mail at the address above, with the papers and at the times I chose. "
-    "I can leave with one click from any mail, and have all that is kept about me sent to me or erased."
-)
 _TOPICS = Path(__file__).parents[2] / "config" / "topics.toml"
 
 LONG_TITLE = (
