@@ -12,9 +12,8 @@ from digest.deliver.delivery import Delivery, Kind
 
 _HOUR = dt.timedelta(hours=1)
 
-Letter = Callable[
-    [MailLinks, Delivery], dict[str, Any]
-]  #: gives what its template asks for beyond every mail's
+#: Gives what its template asks for beyond every mail's.
+Letter = Callable[[MailLinks, Delivery], dict[str, Any]]
 
 
 def _confirm(links: MailLinks, delivery: Delivery) -> dict[str, Any]:

@@ -35,9 +35,8 @@ class Envelopes:
         self._sender = sender
         self._links = links
         self._from = mailbox_header("From", line(sender.name, 80), sender.address)
-        self._mailto = quote(
-            sender.address, safe="@+!$'*"
-        )  # RFC 6068 section 2: `?` and `&` begin a field there
+        # RFC 6068 section 2: `?` and `&` begin a field there.
+        self._mailto = quote(sender.address, safe="@+!$'*")
         self._bulk = b"".join(
             (
                 b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",

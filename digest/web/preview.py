@@ -8,9 +8,8 @@ from digest.pipeline.lately import Lately, Past
 from digest.rank.selection import EditionPaper, Pick
 from digest.web.views import PastView, PickView, PreviewView
 
-_ABSTRACT_CHARS = (
-    80  # a preview shows titles and reasons; templates of an operator's own may show a line more
-)
+#: A preview shows titles and reasons; templates of an operator's own may show a line more.
+_ABSTRACT_CHARS = 80
 
 
 class Previews:
