@@ -10,11 +10,11 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind
 from digest.pipeline.plan import Stamp
-from digest.signup.steps import BARRED, SUBSCRIBED, activate, address_hash, mail
+from digest.signup.steps import BARRED, activate, address_hash, mail
 from digest.store import consents, subscribers
 from digest.subscribers.address import address_key
 from digest.subscribers.consent import Event, Evidence
-from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
+from digest.subscribers.subscriber import SUBSCRIBED, Profile, Schedule, State, Subscriber
 
 
 class Outcome(StrEnum):

@@ -15,7 +15,7 @@ from digest.store import consents, deliveries, subscribers, uses
 from digest.store.database import Database
 from digest.subscribers.address import address_key, normalise
 from digest.subscribers.consent import Event, Evidence
-from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
+from digest.subscribers.subscriber import SUBSCRIBED, Profile, Schedule, State, Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,7 @@ class Signup:
                 replaced = held[current.replaces]
                 return moves.take_over(conn, self.stamp, current, replaced, evidence=evidence, now=now)
             if current.state is not State.PENDING:
-                return current if current.state in steps.SUBSCRIBED else None
+                return current if current.state in SUBSCRIBED else None
             consents.allow(conn, steps.address_hash(conn, current.address))
             steps.activate(conn, current.id, evidence, confirmed_at=now, now=now)
             return replace(current, state=State.ACTIVE, confirmed_at=now)
@@ -133,7 +133,7 @@ class Signup:
             if current is None or current.state is State.LEFT:
                 return False
             subscribers.change(conn, current.id, profile=profile, schedule=schedule, **steps.NOT_WAITING)
-            if current.state in steps.SUBSCRIBED:
+            if current.state in SUBSCRIBED:
                 steps.schedule(conn, current.id, now)
         return True
 
@@ -160,7 +160,7 @@ class Signup:
         """
         with self.database.write() as conn:
             current = subscribers.hold(conn, subscriber.id)
-            if current is None or current.state not in steps.SUBSCRIBED:
+            if current is None or current.state not in SUBSCRIBED:
                 return False
             if current.state is State.PAUSED and current.paused_until == until:
                 return False
@@ -188,7 +188,7 @@ class Signup:
             if current is None or current.state is State.LEFT:
                 return False
             steps.leave(conn, current, evidence, now)
-            if goodbye and current.state in steps.SUBSCRIBED:
+            if goodbye and current.state in SUBSCRIBED:
                 steps.mail(conn, self.stamp, current, Kind.GOODBYE, now)
         return True
 

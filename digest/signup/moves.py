@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind
 from digest.pipeline.plan import Stamp
-from digest.signup.steps import BARRED, SUBSCRIBED, address_hash, mail
+from digest.signup.steps import BARRED, address_hash, mail
 from digest.store import consents, deliveries, subscribers
 from digest.subscribers.address import address_key
 from digest.subscribers.consent import Event, Evidence
-from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
+from digest.subscribers.subscriber import SUBSCRIBED, Profile, Schedule, State, Subscriber
 
 
 def ask(

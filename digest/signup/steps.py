@@ -17,8 +17,6 @@ from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.due import local_date, next_due
 from digest.subscribers.subscriber import State, Subscriber
 
-#: Who is subscribed, whether mailed at the moment or not.
-SUBSCRIBED = (State.ACTIVE, State.PAUSED)
 #: Whose address only a confirmation by its owner brings back.
 BARRED = (State.LEFT, State.SUPPRESSED)
 #: What someone waited for with nothing to send counts no more.

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from digest.store.schema import subscribers
-from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
+from digest.subscribers.subscriber import SUBSCRIBED, Frequency, Profile, Schedule, State, Subscriber
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +156,7 @@ def _enter(insert: sqlite.Insert | postgresql.Insert) -> sa.Executable:
     return insert.on_conflict_do_update(
         index_elements=["address_key"],
         set_={**{name: insert.excluded[name] for name in _SAID}, **_AFRESH},
-        where=subscribers.c.state.not_in([State.ACTIVE, State.PAUSED]),
+        where=subscribers.c.state.not_in(SUBSCRIBED),
     ).returning(subscribers)
 
 

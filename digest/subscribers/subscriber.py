@@ -17,6 +17,10 @@ class State(StrEnum):
     LEFT = "left"
 
 
+#: Who is subscribed, whether mailed at the moment or not.
+SUBSCRIBED = (State.ACTIVE, State.PAUSED)
+
+
 class Frequency(StrEnum):
     DAILY = "daily"
     WEEKDAYS = "weekdays"

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from digest.errors import ExpiredTokenError
+from digest.signup.moves import waits
 from digest.store import subscribers
-from digest.subscribers.subscriber import State
+from digest.subscribers.subscriber import SUBSCRIBED, State
 from digest.web.limits import Rule
 from digest.web.problems import Problem
 from digest.web.site import Site
 from digest.web.views import ConfirmView, ExpiredView
 
 #: Whose yes can be taken; of who subscribed already, once more, for a button may be pressed twice.
-_OPEN = (State.PENDING, State.ACTIVE, State.PAUSED)
-_SUBSCRIBED = (State.ACTIVE, State.PAUSED)
+_OPEN = (State.PENDING, *SUBSCRIBED)
 
 
 def router(site: Site) -> APIRouter:
@@ -77,7 +77,7 @@ def _asked(site: Site, subscriber_id: int, epoch: int) -> tuple[str, bool]:
         if asked.state not in _OPEN:
             raise _gone()
         return asked.address, False
-    if moved is None or moved.moves_to != asked.id or moved.state not in _SUBSCRIBED:
+    if moved is None or not waits(moved, asked):
         raise _gone()
     # The row that asked is blank once its yes was taken.
     return asked.address or moved.address, True

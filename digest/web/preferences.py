@@ -18,7 +18,7 @@ from digest.pipeline.lately import Recent, lately
 from digest.store import subscribers
 from digest.store.subscribers import Standing
 from digest.subscribers.due import local_date
-from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
+from digest.subscribers.subscriber import SUBSCRIBED, Profile, Schedule, State, Subscriber
 from digest.web.form_views import FormViews
 from digest.web.forms import Choices, address_error, choices, one, posted, shown
 from digest.web.limits import Rule
@@ -27,7 +27,6 @@ from digest.web.problems import Problem
 from digest.web.site import Site
 from digest.web.views import FormView, PreferencesView
 
-_SUBSCRIBED = (State.ACTIVE, State.PAUSED)
 #: What `?done=` may say, and what the page then says; anything else is passed over.
 _NOTICES = {
     "confirmed": "Welcome: your subscription is confirmed. Choose what you get, or leave it as it is.",
@@ -152,7 +151,7 @@ class _Desk:
         subscriber_id, epoch = self._site.tokens.preferences(token)
         with self._site.app.database.read() as conn:
             found = subscribers.get(conn, subscriber_id)
-        if found is None or found.epoch != epoch or found.state not in _SUBSCRIBED:
+        if found is None or found.epoch != epoch or found.state not in SUBSCRIBED:
             raise TokenError("this link does not work")
         return found
 
