@@ -122,7 +122,7 @@ class WebSettings(_Section):
     pending_days: int = Field(
         7, ge=CONFIRM_AGE.days, description="days after which an unconfirmed sign-up is forgotten"
     )
-    keep_ip_days: int = Field(30, ge=1, description="days that the address of a request to subscribe is kept")
+    keep_ip_days: int = Field(30, ge=1, description="days that the network address of who asked is kept")
     templates: Path | None = Field(None, description="your own templates/web; ours if not set")
 
     @field_validator("hosts")
