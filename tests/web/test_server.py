@@ -128,7 +128,7 @@ def test_by_ipv6(site_app: App) -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
-        pytest.skip("this machine has no IPv6")
+        pytest.skip("needs IPv6, which this machine has not")
     with serving(site_app, host="::1", port=0) as url:
         assert url.startswith("http://[::1]:")
         assert ask(url, "GET", "/healthz")[0] == 200
