@@ -129,7 +129,7 @@ class Signup:
     ) -> bool:
         """Change what a subscriber wants, and when; the next digest is worked out anew. False once they left."""
         with self.database.write() as conn:
-            current = subscribers.hold(conn, subscriber.id)
+            current = steps.hold_same(conn, subscriber)
             if current is None or current.state is State.LEFT:
                 return False
             subscribers.change(conn, current.id, profile=profile, schedule=schedule, **steps.NOT_WAITING)
@@ -159,7 +159,7 @@ class Signup:
             False where they are not subscribed, or pause until then already.
         """
         with self.database.write() as conn:
-            current = subscribers.hold(conn, subscriber.id)
+            current = steps.hold_same(conn, subscriber)
             if current is None or current.state not in SUBSCRIBED:
                 return False
             if current.state is State.PAUSED and current.paused_until == until:
@@ -173,7 +173,7 @@ class Signup:
     def resume(self, subscriber: Subscriber, *, evidence: Evidence, now: dt.datetime) -> bool:
         """Mail again, from the newest edition on. False where it is not paused."""
         with self.database.write() as conn:
-            current = subscribers.hold(conn, subscriber.id)
+            current = steps.hold_same(conn, subscriber)
             if current is None or current.state is not State.PAUSED:
                 return False
             steps.resume(conn, current.id, evidence, now)

@@ -49,6 +49,15 @@ def mail(conn: Connection, stamp: Stamp, subscriber: Subscriber, kind: Kind, now
     return deliveries.post(conn, row, now=now)
 
 
+def hold_same(conn: Connection, subscriber: Subscriber) -> Subscriber | None:
+    """The subscriber as they stand now; None where every link that they had was revoked since they were looked up.
+
+    A writer may wait for half a minute: in it a subscription can have gone to another address.
+    """
+    current = subscribers.hold(conn, subscriber.id)
+    return current if current is not None and current.epoch == subscriber.epoch else None
+
+
 def address_hash(conn: Connection, address: str) -> str:
     """What stays of an address that is never to be mailed again; without the key it says nothing."""
     key = facts.key(conn, "suppressions")

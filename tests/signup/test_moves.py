@@ -105,6 +105,19 @@ def test_whoever_takes_over_learns_no_ip(signup: Signup) -> None:
     assert [line.evidence.ip for line in record(signup, there)] == [None] * 5
 
 
+def test_who_was_looked_up_before_the_move(signup: Signup) -> None:
+    """A form that the old link opened, and that waited while the subscription moved, changes nothing any more."""
+    ada = active(signup)
+    there = moved(signup, ada)
+    assert not signup.change(ada, profile=Profile(cap=50), schedule=BERLIN, now=NOW)
+    assert not signup.pause(ada, evidence=MAIL, now=NOW)
+    assert stored(signup, ada) == there
+    assert signup.pause(there, evidence=MAIL, now=NOW)
+    assert not signup.resume(ada, evidence=MAIL, now=NOW)
+    assert stored(signup, ada).state is State.PAUSED
+    assert signup.leave(ada, evidence=MAIL, now=NOW)  # leaving works for ever
+
+
 def test_the_notice_opens_nothing(signup: Signup) -> None:
     """The notice to the old address carries the old epoch, so that no link in it opens the new one's choices."""
     moved(signup, active(signup))
