@@ -46,7 +46,7 @@ def _add_subscribing(routes: APIRouter, site: Site) -> None:
         status_code=202,
         response_description="the same for every address",
         responses=models.problems(400, 403, 413, 415, 422, 429, 503),
-        dependencies=[Depends(_json_alone)],
+        dependencies=[Depends(_counted(site, Rule.SIGN_UP)), Depends(_json_alone)],
         summary="Subscribe an address",
         description=(
             "Mails the address a link; nothing more is sent until its owner confirms there. "
@@ -55,7 +55,6 @@ def _add_subscribing(routes: APIRouter, site: Site) -> None:
         ),
     )
     def subscribe(request: Request, wanted: models.Subscription) -> models.Accepted:
-        site.limits.hit(Rule.SIGN_UP, site.client(request))
         wants, when = _choices(site, wanted)
         site.app.signup.request(
             wanted.address,
@@ -74,7 +73,7 @@ def _add_topics(routes: APIRouter, site: Site) -> None:
         "/topics",
         response_description="groups and topics, in the order in which the pages show them",
         responses=models.problems(400, 429, 503),
-        dependencies=[Depends(_counted(site))],
+        dependencies=[Depends(_counted(site, Rule.API))],
         summary="List the topics",
     )
     def topics() -> models.Topics:
@@ -87,7 +86,7 @@ def _add_editions(routes: APIRouter, site: Site) -> None:
         "/editions",
         response_description="a page of editions",
         responses=models.problems(400, 422, 429, 503),
-        dependencies=[Depends(_counted(site))],
+        dependencies=[Depends(_counted(site, Rule.API))],
         summary="List the editions",
     )
     def list_editions(asked: Annotated[models.EditionsAsked, Query()]) -> models.Editions:
@@ -105,7 +104,7 @@ def _add_editions(routes: APIRouter, site: Site) -> None:
         "/editions/{date}",
         response_description="the edition, with its papers by place",
         responses=models.problems(400, 404, 422, 429, 503),
-        dependencies=[Depends(_counted(site))],
+        dependencies=[Depends(_counted(site, Rule.API))],
         summary="Show an edition",
     )
     def show_edition(
@@ -125,7 +124,7 @@ def _add_papers(routes: APIRouter, site: Site) -> None:
         "/papers",
         response_description="a page of papers, by id",
         responses=models.problems(400, 422, 429, 503),
-        dependencies=[Depends(_counted(site))],
+        dependencies=[Depends(_counted(site, Rule.API))],
         summary="Search the papers",
     )
     def list_papers(asked: Annotated[models.PapersAsked, Query()]) -> models.Papers:
@@ -143,7 +142,7 @@ def _add_papers(routes: APIRouter, site: Site) -> None:
         "/papers/{id}",
         response_description="the paper as it stands now",
         responses=models.problems(400, 404, 422, 429, 503),
-        dependencies=[Depends(_counted(site))],
+        dependencies=[Depends(_counted(site, Rule.API))],
         summary="Show a paper",
     )
     def show_paper(
@@ -160,9 +159,11 @@ def _add_papers(routes: APIRouter, site: Site) -> None:
         return paper_document(found, site.app.taxonomy)
 
 
-def _counted(site: Site) -> Callable[[Request], None]:
+def _counted(site: Site, rule: Rule) -> Callable[[Request], None]:
+    """Counts a call before its values are looked at: who sends nonsense is counted too, as on the pages."""
+
     def count(request: Request) -> None:
-        site.limits.hit(Rule.API, site.client(request))
+        site.limits.hit(rule, site.client(request))
 
     return count
 

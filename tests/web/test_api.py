@@ -351,6 +351,15 @@ def test_sign_ups_are_counted_with_those_of_the_form(make: Make) -> None:
     assert desk.find("c@example.org") is None
 
 
+@pytest.mark.parametrize("wrong", [{"address": "nobody"}, {"hour": 99}, {"address": 7}, {"more": "x"}])
+def test_sign_ups_that_cannot_be_are_counted_too(make: Make, wrong: dict[str, Any]) -> None:
+    """What is wrong with a sign-up does not matter: so it is with the form."""
+    desk = make(web=WebSettings(signups_per_hour=2))
+    sent = {"address": "a@example.org"} | wrong
+    answers = [desk.client.post("/api/v1/subscriptions", json=sent).status_code for _ in range(3)]
+    assert answers == [422, 422, 429]
+
+
 # -- topics and editions -------------------------------------------------------------------------------
 
 
