@@ -19,6 +19,8 @@ _REFUSED = {
     "<": "give the bare address, without a name and angle brackets",
     ">": "give the bare address, without a name and angle brackets",
     '"': "a quoted part before the @ is not supported",
+    # An address holds no encoded word (RFC 2047 5), but programs on the way decode one all the same, to a line break too.
+    "=?": "it holds an encoded word, which no address may",
 }
 
 
@@ -44,8 +46,8 @@ def normalise(text: str) -> str:
     bare = text.strip(" \t")
     if len(bare) > LONGEST:
         raise AddressError(bare[:LONGEST] + "…", f"it is longer than {LONGEST} characters")
-    for character, reason in _REFUSED.items():
-        if character in bare:
+    for refused, reason in _REFUSED.items():
+        if refused in bare:
             raise AddressError(bare, reason)
     return _parsed(bare)
 

@@ -52,6 +52,7 @@ def test_stored_form(given_text: str, stored: str) -> None:
         ("ada@example.org\n", "one line"),
         ("ada@example.org\r", "one line"),
         ("ada\0@example.org", "NUL"),
+        ("=?utf-8?q?ada=0d=0aBcc=3a_eve?=@example.org", "encoded word"),
         ("ada@example.org,eve@example.org", "one address at a time"),
         ("Ada <ada@example.org>", "without a name"),
         ("ada@example.org>", "without a name"),
