@@ -18,7 +18,7 @@ from digest.cli.app import Json
 from digest.cli.output import emit, table
 
 _NAMES = {
-    FIXED: "the floor: a fixed page behind the same libraries",
+    FIXED: "the floor: a fixed page",
     UNSTORED: "the same form, nothing kept",
     COMMITS: "the floor: rows, one a commit",
     SIGN_UPS: "sign-ups",

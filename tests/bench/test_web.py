@@ -87,13 +87,13 @@ def test_told_to_people() -> None:
     result = CliRunner().invoke(app, ["bench", "web", *size])
     assert result.exit_code == 0, result.output
     for words in (
-        "a fixed page behind the same libraries",
+        "fixed page",
         "saved preferences",
         "sqlite: 6 sign-ups, 6 pending, 6 mails; every reader has what they saved last",
         "While 4 digests were delivered on SQLite",
         "2 connections, 1 rounds.",
     ):
-        assert words in result.stdout
+        assert words in " ".join(result.stdout.split())  # however wide the terminal is
 
 
 def test_rounds_share_the_count() -> None:
