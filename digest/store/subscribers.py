@@ -62,6 +62,8 @@ _RESERVE = sa.select(
     sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(sa.bindparam("wanted", type_=sa.Text), 0))
 )
 _CHANGE = sa.update(subscribers).where(subscribers.c.id == sa.bindparam("wanted"))
+# Of the erased, of sign-ups that nobody confirmed, and of addresses that were moved to, a row without one is left.
+_KNOWN = subscribers.c.address != ""
 
 
 def add(
@@ -211,16 +213,16 @@ def hold_address(conn: Connection, address_key: str) -> Subscriber | None:
 
 
 def every(conn: Connection, *, state: State | None = None) -> Iterator[Subscriber]:
-    """All subscribers, by address."""
-    query = sa.select(subscribers).order_by(subscribers.c.address_key)
+    """All subscribers, by address; the rows that the ledger keeps of who was forgotten are nobody's."""
+    query = sa.select(subscribers).where(_KNOWN).order_by(subscribers.c.address_key)
     if state is not None:
         query = query.where(subscribers.c.state == state)
     return (_subscriber(row) for row in conn.execute(query))
 
 
 def counts(conn: Connection) -> dict[State, int]:
-    """How many subscribers are in each state."""
-    query = sa.select(subscribers.c.state, sa.func.count()).group_by(subscribers.c.state)
+    """How many subscribers are in each state; none of them was forgotten."""
+    query = sa.select(subscribers.c.state, sa.func.count()).where(_KNOWN).group_by(subscribers.c.state)
     found = {State(state): int(number) for state, number in conn.execute(query)}
     return {state: found.get(state, 0) for state in State}
 

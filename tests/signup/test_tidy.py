@@ -178,7 +178,7 @@ def test_batches(signup: Signup, monkeypatch: pytest.MonkeyPatch) -> None:
     assert signup.tidy(NOW + 31 * DAY) == Tidied(purged=5, forgotten_ips=0, resumed=5)
     with signup.database.read() as conn:
         counts = subscribers.counts(conn)
-    assert (counts[State.LEFT], counts[State.ACTIVE]) == (5, 5)
+    assert (counts[State.PENDING], counts[State.ACTIVE]) == (0, 5)
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:

@@ -77,6 +77,18 @@ def test_lists_and_counts(database: Database) -> None:
         assert subscribers.standings(conn, []) == []
 
 
+def test_the_forgotten(database: Database) -> None:
+    """Who was forgotten is neither listed nor counted: their row names nobody."""
+    with database.write() as conn:
+        gone = add_subscriber(conn, "ada@example.org")
+        add_subscriber(conn, "bea@example.org")
+        subscribers.remove(conn, [gone.id])
+        assert [each.address for each in subscribers.every(conn)] == ["bea@example.org"]
+        assert list(subscribers.every(conn, state=State.LEFT)) == []
+        counts = subscribers.counts(conn)
+    assert (counts[State.ACTIVE], counts[State.LEFT]) == (1, 0)
+
+
 def test_changing(database: Database) -> None:
     """A change sets what it names, of one subscriber alone."""
     with database.write() as conn:
