@@ -78,7 +78,7 @@ def test_stored_form(given_text: str, stored: str) -> None:
         ("ada@" + "ü" * 50 + "." + "ü" * 50 + "." + "ä" * 50 + "." + "ä" * 50 + ".org", "too long"),
         ("a" * 10_000_000, f"longer than {LONGEST}"),
     ],
-    ids=range(34),
+    ids=range(35),
 )
 def test_refused(given_text: str, reason: str) -> None:
     """What cannot be mailed is refused with a reason for the person who gave it."""
