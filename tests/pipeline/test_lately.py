@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+from collections.abc import Sequence
 
 import pytest
 
 from digest.deliver.delivery import Status
+from digest.pipeline import lately as lookback
 from digest.pipeline.lately import Lately, Recent, lately
-from digest.rank.selection import ReasonKind
-from digest.rank.topics import parse
+from digest.rank.ranker import Ranker
+from digest.rank.selection import EditionPaper, ReasonKind
+from digest.rank.topics import Taxonomy, parse
 from digest.store import deliveries, editions
 from digest.store.database import Database
 from digest.subscribers.subscriber import Frequency, Profile, Schedule
@@ -175,3 +179,28 @@ def test_what_is_kept_is_what_would_be_found(week: Database) -> None:
     assert len(recent._rankers) == 2
     publish_edition(week, "A Kite of Tomorrow", day=TODAY + DAY)
     assert titles(lately(week, recent, kites, Schedule(), now=NOW + DAY))[0] == (1, ["A Kite of Tomorrow"])
+
+
+def test_threads_that_look_at_once(week: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that look back at the same papers at once have them ranked once, and see the same."""
+    recent = Recent(TAXONOMY)
+    made: list[Ranker] = []
+    seen: list[Lately] = []
+
+    def see() -> None:
+        seen.append(lately(week, recent, Profile(), Schedule(frequency=Frequency.WEEKLY), now=NOW))
+
+    other = threading.Thread(target=see)
+
+    def make(papers: Sequence[EditionPaper], taxonomy: Taxonomy) -> Ranker:
+        if other.ident is None:
+            other.start()
+            other.join(0.2)  # more than the other takes, if nothing holds it up
+        made.append(Ranker(papers, taxonomy))
+        return made[-1]
+
+    monkeypatch.setattr(lookback, "Ranker", make)
+    see()
+    other.join(30)
+    assert len(made) == 1
+    assert seen[0] == seen[1]

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
-from collections.abc import Sequence
 
 import pytest
 
 from digest.deliver.delivery import Status
-from digest.pipeline import shelf as shelves
 from digest.pipeline.shelf import STALE, Rankers, Shelf
-from digest.rank.ranker import Ranker
-from digest.rank.selection import EditionPaper
-from digest.rank.topics import Taxonomy, parse
+from digest.rank.topics import parse
 from digest.store import deliveries, papers, subscribers
 from digest.store.database import Database
 from digest.subscribers.subscriber import Frequency, Schedule
@@ -143,27 +138,3 @@ def test_what_was_mailed(database: Database, status: Status, mailed: bool, under
         deliveries.plan(conn, [row], now=NOW)
         found = Shelf(conn, RANKERS, now=NOW).mailed((second,), [who.id, other.id])
     assert found == [{new} if mailed else set(), set()]
-
-
-# -- rankers ---------------------------------------------------------------------------------------------
-
-
-def test_rankers_are_shared_between_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two threads that ask for the same papers at once are given one ranker, made once."""
-    rankers = Rankers(parse(TOPICS))
-    given: list[Ranker] = []
-    other = threading.Thread(target=lambda: given.append(rankers.of([])))
-    made: list[Ranker] = []
-
-    def make(papers: Sequence[EditionPaper], taxonomy: Taxonomy) -> Ranker:
-        if other.ident is None:
-            other.start()
-            other.join(0.2)  # more than the other takes, if nothing holds it up
-        made.append(Ranker(papers, taxonomy))
-        return made[-1]
-
-    monkeypatch.setattr(shelves, "Ranker", make)
-    given.append(rankers.of([]))
-    other.join(30)
-    assert len(made) == 1
-    assert given == [*made, *made]
