@@ -33,7 +33,6 @@ def create(app: App) -> FastAPI:
     Raises:
         DigestError: One of them cannot be, or the database is of another schema.
     """
-    _ = app.rankers
     site = Site.of(app)
     web = FastAPI(
         title=app.settings.mail.name,
