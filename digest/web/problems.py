@@ -37,8 +37,8 @@ _WORDS: dict[int, tuple[str, str]] = {
     ),
     405: ("That does not work here", "This page cannot be used in that way."),
     410: (
-        "This link has been used",
-        "Links of this kind work once, and for a short time. Ask for a new one.",
+        "This link does not work any more",
+        "It has been used, or you left or asked for another since it was sent. Ask for a new one.",
     ),
     413: ("That is too much", "What was sent is larger than this service takes."),
     415: ("That does not work here", "What was sent is of a kind that this service does not take."),

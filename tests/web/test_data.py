@@ -94,6 +94,7 @@ def test_a_link_dies_with_the_epoch(desk: Desk, kind: str) -> None:
     old = getattr(desk, kind)(who)
     desk.client.post(desk.leave(who))
     assert [desk.client.get(old).status_code, desk.client.post(old).status_code] == [410, 410]
+    assert "It has been used, or you left" in desk.client.get(old).text  # nobody has used it
     assert desk.subscriber(who.id).address == ADDRESS
     fresh = getattr(desk, kind)(desk.subscriber(who.id))
     assert [desk.client.get(fresh).status_code, desk.client.post(fresh).status_code] == [200, 200]
