@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,8 @@ ALARM_S = 60.0
 SPIKE = dt.timedelta(hours=1)
 
 _log = logger("scheduler")
+# A send that outlasts its tick is usual, and each tick left out for it would be a warning in no form of ours.
+logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 class Ticks:

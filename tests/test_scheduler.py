@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import threading
 from itertools import count
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, SchedulerEvent
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest import scheduler
 from digest.compose.message import Message
@@ -223,6 +226,29 @@ def test_running_and_draining(database: Database, tmp_path: Path) -> None:
     assert ticks.stop.is_set()
     assert ledger(database) == [("sent", None, None)]
     assert len(relay.accepted) == 1
+
+
+def test_a_tick_left_out_is_no_warning(
+    sqlite_database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """While a send outlasts its tick, the next ones are left out without a word."""
+    gate, left_out = Gate(), threading.Event()
+    notify = BackgroundScheduler._dispatch_event
+
+    def told(self: BackgroundScheduler, event: SchedulerEvent) -> None:
+        if event.code == EVENT_JOB_MAX_INSTANCES:
+            left_out.set()
+        notify(self, event)
+
+    monkeypatch.setattr(BackgroundScheduler, "_dispatch_event", told)
+    app = mailing(sqlite_database, tmp_path, MemoryRelay(gate), Clock(), **often())
+    with caplog.at_level(logging.WARNING), running(app):
+        assert left_out.wait(PATIENCE_S)
+        gate.opened.set()
+    assert [record.name for record in caplog.records] == []
 
 
 def test_a_run_goes_on_after_trouble(
