@@ -143,5 +143,5 @@ def _reason(decision: Decision, *, any_hour: bool) -> str:
         return str(decision.standing.subscriber.state)
     if any_hour:
         return "served"
-    due_at = decision.move.due_at
+    due_at = decision.progress.due_at
     return "not_due" if due_at is None else f"not_due until {due_at.isoformat(timespec='minutes')}"

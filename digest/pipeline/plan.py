@@ -16,8 +16,7 @@ from digest.rank.selection import EditionPaper, Selection
 from digest.store import deliveries, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Plan
-from digest.store.subscribers import Standing
-from digest.store.subscribers import Step as Move
+from digest.store.subscribers import Progress, Standing
 from digest.subscribers.due import day_end, due_date, local_date, next_due
 from digest.subscribers.subscriber import State
 
@@ -40,7 +39,7 @@ class Decision:
     """What planning makes of one subscriber at one moment."""
 
     standing: Standing
-    move: Move
+    progress: Progress
     rows: tuple[Plan, ...] = ()  #: for the ledger: at most a skip for a date gone by, and a row for today
     date: dt.date | None = None  #: the local date that is due; None where none is
     span: tuple[int, ...] = ()  #: the editions drawn on, newest first
@@ -101,12 +100,12 @@ def _expire(database: Database, now: dt.datetime) -> None:
 
 
 def _write(database: Database, decisions: Sequence[Decision], now: dt.datetime) -> list[Plan]:
-    """Add the rows and move the subscribers, in one transaction; returns the rows."""
+    """Add the rows and advance the subscribers, in one transaction; returns the rows."""
     with database.write() as conn:
-        # Moved first, which holds them: whoever was erased since they were read must not be written down again, and
+        # Advanced first, which holds them: whoever was erased since they were read must not be written down again, and
         # who has another address since then is mailed there.
-        subscribers.move(conn, [decision.move for decision in decisions])
-        reached = subscribers.reached(conn, [decision.move.subscriber_id for decision in decisions])
+        subscribers.advance(conn, [decision.progress for decision in decisions])
+        reached = subscribers.reached(conn, [decision.progress.subscriber_id for decision in decisions])
         found = [row for each in decisions for row in each.rows if row.subscriber_id in reached]
         rows = [_addressed(row, *reached[row.subscriber_id]) for row in found]
         deliveries.plan(conn, rows, now=now)
@@ -157,7 +156,9 @@ def _open(shelf: Shelf, stamp: Stamp, standing: Standing, now: dt.datetime, any_
     if standing.subscriber.state in (State.PENDING, State.LEFT):
         date = None
     span = shelf.span(standing, date) if date and standing.subscriber.state is State.ACTIVE else ()
-    return Decision(standing=standing, move=_moved(unmoved, standing), rows=rows, date=date, span=span)
+    return Decision(
+        standing=standing, progress=_from_here(unmoved, standing), rows=rows, date=date, span=span
+    )
 
 
 def _after_wait(standing: Standing) -> Standing:
@@ -191,23 +192,23 @@ def _select(shelf: Shelf, opened: Sequence[Decision]) -> dict[int, Selection]:
 def _close(
     shelf: Shelf, stamp: Stamp, decision: Decision, selection: Selection | None, now: dt.datetime
 ) -> Decision:
-    """Turn what was found for a subscriber into ledger rows and a move."""
+    """Turn what was found for a subscriber into ledger rows and their progress."""
     standing, date = decision.standing, decision.date
     state = standing.subscriber.state
     if date is None:
         due_at = None if state in (State.PENDING, State.LEFT) else _next_due(standing, now)
-        return replace(decision, move=replace(decision.move, due_at=due_at))
+        return replace(decision, progress=replace(decision.progress, due_at=due_at))
     if state in (State.PAUSED, State.SUPPRESSED):
         skip = Skip.PAUSED if state is State.PAUSED else Skip.SUPPRESSED
         row = _skip_row(stamp, standing, date, skip, now)
         # After a pause the newest edition alone is mailed: the cursor is given up.
         served = replace(standing, last_date=date, cursor_edition_id=None)
-        move = _served(decision.move, served, _next_due(served, now))
-        return replace(decision, rows=(*decision.rows, row), skip=skip, move=move)
+        progress = _served(decision.progress, served, _next_due(served, now))
+        return replace(decision, rows=(*decision.rows, row), skip=skip, progress=progress)
     if selection is None or not selection.picks:
         skip = Skip.NOTHING_MATCHED if decision.span else Skip.NOTHING_NEW
-        move = _waiting(shelf, decision.move, standing, date, skip, now)
-        return replace(decision, selection=selection, skip=skip, move=move)
+        progress = _waiting(shelf, decision.progress, standing, date, skip, now)
+        return replace(decision, selection=selection, skip=skip, progress=progress)
     return _planned(shelf, stamp, decision, selection, date, now)
 
 
@@ -227,8 +228,8 @@ def _planned(
         edition_id=newest,
         expires_at=min(next_at, shelf.fresh_until(standing)),
     )
-    move = _served(decision.move, served, next_at)
-    return replace(decision, selection=selection, rows=(*decision.rows, row), move=move)
+    progress = _served(decision.progress, served, next_at)
+    return replace(decision, selection=selection, rows=(*decision.rows, row), progress=progress)
 
 
 def _row(stamp: Stamp, standing: Standing, date: dt.date, now: dt.datetime) -> Plan:
@@ -251,9 +252,9 @@ def _skip_row(stamp: Stamp, standing: Standing, date: dt.date, reason: str, now:
     return replace(_row(stamp, standing, date, now), reason=str(reason))
 
 
-def _still(standing: Standing) -> Move:
-    """The move that changes nothing; `last_date_was` is what is stored, whatever moves follow."""
-    return Move(
+def _still(standing: Standing) -> Progress:
+    """The progress that changes nothing; `last_date_was` is what is stored, whatever follows."""
+    return Progress(
         subscriber_id=standing.subscriber.id,
         last_date_was=standing.last_date,
         cursor_edition_id=standing.cursor_edition_id,
@@ -267,13 +268,13 @@ def _still(standing: Standing) -> Move:
     )
 
 
-def _moved(move: Move, standing: Standing) -> Move:
-    return replace(_still(standing), last_date_was=move.last_date_was)
+def _from_here(progress: Progress, standing: Standing) -> Progress:
+    return replace(_still(standing), last_date_was=progress.last_date_was)
 
 
-def _served(move: Move, standing: Standing, due_at: dt.datetime) -> Move:
+def _served(progress: Progress, standing: Standing, due_at: dt.datetime) -> Progress:
     return replace(
-        _moved(move, standing),
+        _from_here(progress, standing),
         due_at=due_at,
         waits_for=None,
         waits_until=None,
@@ -283,11 +284,11 @@ def _served(move: Move, standing: Standing, due_at: dt.datetime) -> Move:
 
 
 def _waiting(
-    shelf: Shelf, move: Move, standing: Standing, date: dt.date, skip: Skip, now: dt.datetime
-) -> Move:
+    shelf: Shelf, progress: Progress, standing: Standing, date: dt.date, skip: Skip, now: dt.datetime
+) -> Progress:
     """Due, with nothing to send: a later edition may still come, until local midnight."""
     return replace(
-        move,
+        progress,
         due_at=now if standing.due_at is None else min(standing.due_at, now),
         waits_for=date,
         waits_until=day_end(date, standing.subscriber.schedule.zone),

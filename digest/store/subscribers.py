@@ -32,8 +32,8 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """How planning moves one subscriber on; written only if nobody moved them meanwhile."""
+class Progress:
+    """How planning takes one subscriber on; written only if nobody took them on meanwhile."""
 
     subscriber_id: int
     last_date_was: dt.date | None
@@ -336,9 +336,9 @@ def reached(conn: Connection, subscriber_ids: Sequence[int]) -> dict[int, tuple[
     return {row.id: (row.address, row.epoch) for row in conn.execute(query)}
 
 
-def move(conn: Connection, steps: Sequence[Step]) -> None:
-    """Write how planning moved these subscribers on."""
-    if not steps:
+def advance(conn: Connection, made: Sequence[Progress]) -> None:
+    """Write how planning took these subscribers on."""
+    if not made:
         return
     statement = (
         sa.update(subscribers)
@@ -348,22 +348,22 @@ def move(conn: Connection, steps: Sequence[Step]) -> None:
             sa.func.coalesce(subscribers.c.last_date, dt.date.min)
             == sa.func.coalesce(sa.bindparam("was", type_=sa.Date), dt.date.min),
         )
-        .values({name: sa.bindparam(f"new_{name}") for name in _MOVED})
+        .values({name: sa.bindparam(f"new_{name}") for name in _TAKEN_ON})
     )
     conn.execute(
         statement,
         [
             {
-                "key": step.subscriber_id,
-                "was": step.last_date_was,
-                **{f"new_{name}": getattr(step, name) for name in _MOVED},
+                "key": each.subscriber_id,
+                "was": each.last_date_was,
+                **{f"new_{name}": getattr(each, name) for name in _TAKEN_ON},
             }
-            for step in steps
+            for each in made
         ],
     )
 
 
-_MOVED = (
+_TAKEN_ON = (
     "cursor_edition_id",
     "last_date",
     "last_mailed_at",
@@ -386,7 +386,7 @@ def give_back(conn: Connection, spans: Sequence[tuple[int, int | None, int]]) ->
             subscribers.c.cursor_edition_id == sa.bindparam("planned"),
         )
         .values(cursor_edition_id=sa.bindparam("before")),
-        # By id, as `move` writes them: on PostgreSQL two that lock the same rows in two orders would stop each other.
+        # By id, as `advance` writes them: on PostgreSQL two that lock the same rows in two orders would stop each other.
         [
             {"key": key, "before": before, "planned": planned}
             for key, before, planned in sorted(spans, key=itemgetter(0))

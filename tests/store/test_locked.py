@@ -16,7 +16,7 @@ from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
 from digest.store.schema import metadata
-from digest.store.subscribers import Step
+from digest.store.subscribers import Progress
 from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
 from tests.factories import (
@@ -38,7 +38,7 @@ MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, subscri
 DUMP = Dump(
     sha256="cd" * 32, name="x", size_bytes=1, status=DumpStatus.STORED, received_at=NOW, modified_at=NOW
 )
-STEP = Step(
+PROGRESS = Progress(
     subscriber_id=1,
     last_date_was=None,
     cursor_edition_id=None,
@@ -109,7 +109,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         now=NOW,
     ),
     "subscribers.give_back": lambda conn: subscribers.give_back(conn, [(1, None, 1)]),
-    "subscribers.move": lambda conn: subscribers.move(conn, [STEP]),
+    "subscribers.advance": lambda conn: subscribers.advance(conn, [PROGRESS]),
     "subscribers.remove": lambda conn: subscribers.remove(conn, [1]),
     "uses.forget": lambda conn: uses.forget(conn, before=NOW + DAY),
     "uses.forget_of": lambda conn: uses.forget_of(conn, 1),

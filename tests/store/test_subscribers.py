@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from digest.store import schema, subscribers
 from digest.store.database import Database
-from digest.store.subscribers import Standing, Step
+from digest.store.subscribers import Progress, Standing
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
 from tests.factories import DAY, HOUR, NOW, TODAY, add_subscriber, publish_edition
 
@@ -21,9 +21,9 @@ PROFILE = Profile(
 SCHEDULE = Schedule(frequency=Frequency.WEEKLY, weekday=4, zone="Asia/Kathmandu", hour=23)
 
 
-def step(standing: Standing, **values: object) -> Step:
-    """A step that stays where the subscriber stands, but for the values given."""
-    unmoved = Step(
+def progress(standing: Standing, **values: object) -> Progress:
+    """A progress that stays where the subscriber stands, but for the values given."""
+    unmoved = Progress(
         subscriber_id=standing.subscriber.id,
         last_date_was=standing.last_date,
         cursor_edition_id=standing.cursor_edition_id,
@@ -161,12 +161,12 @@ def test_who_waits(
 
 
 def test_moving_on(database: Database) -> None:
-    """A step writes all that it says, of each subscriber."""
+    """A progress writes all that it says, of each subscriber."""
     edition = publish_edition(database, "On Kites")
     with database.write() as conn:
         ada, bo = add_subscriber(conn), add_subscriber(conn)
         one, other = (subscribers.standing(conn, each.id) for each in (ada, bo))
-        moved = Step(
+        moved = Progress(
             subscriber_id=ada.id,
             last_date_was=None,
             cursor_edition_id=edition,
@@ -178,7 +178,7 @@ def test_moving_on(database: Database) -> None:
             waits_reason="nothing_new",
             checked_edition_id=edition,
         )
-        subscribers.move(conn, [moved, step(other, due_at=NOW + 2 * DAY)])
+        subscribers.advance(conn, [moved, progress(other, due_at=NOW + 2 * DAY)])
         assert subscribers.standing(conn, ada.id) == Standing(
             subscriber=one.subscriber,
             cursor_edition_id=edition,
@@ -191,18 +191,18 @@ def test_moving_on(database: Database) -> None:
             checked_edition_id=edition,
         )
         assert subscribers.standing(conn, bo.id) == replace(other, due_at=NOW + 2 * DAY)
-        subscribers.move(conn, [])
+        subscribers.advance(conn, [])
 
 
 @pytest.mark.parametrize("stands_at", [None, TODAY - DAY, TODAY])
 @pytest.mark.parametrize("was", [None, TODAY - DAY, TODAY])
 def test_nobody_is_moved_twice(database: Database, was: dt.date | None, stands_at: dt.date | None) -> None:
-    """A step holds only for who still stands where it began: of two planners, one moves a subscriber."""
+    """A progress holds only for who still stands where it began: of two planners, one takes a subscriber on."""
     with database.write() as conn:
         ada = add_subscriber(conn)
         subscribers.change(conn, ada.id, last_date=stands_at)
         before = subscribers.standing(conn, ada.id)
-        subscribers.move(conn, [step(before, last_date_was=was, last_date=TODAY + DAY, due_at=None)])
+        subscribers.advance(conn, [progress(before, last_date_was=was, last_date=TODAY + DAY, due_at=None)])
         after = subscribers.standing(conn, ada.id)
     moved = replace(before, last_date=TODAY + DAY, due_at=None)
     assert after == (moved if was == stands_at else before)
