@@ -352,6 +352,19 @@ def test_every_post_is_limited(
     assert desk.client.get(link).status_code == 200
 
 
+def test_a_move_counts_as_a_sign_up(
+    sqlite_database: Database, tmp_path: Path, clock: Clock, browse: Callable[[App], TestClient]
+) -> None:
+    """It mails an address of anybody's, so it has the limit of the form that does: the two are counted together."""
+    desk = make_desk(sqlite_database, tmp_path, clock, browse, web=WebSettings(signups_per_hour=2))
+    link = desk.preferences(desk.add())
+    assert desk.client.post("/subscribe", data={"address": "other@example.org"}).status_code == 303
+    assert desk.client.post(f"{link}/move", data={"address": "new@example.org"}).status_code == 303
+    answer = desk.client.post(f"{link}/move", data={"address": "third@example.org"})
+    assert answer.status_code == 429
+    assert desk.find("third@example.org") is None
+
+
 @pytest.mark.parametrize(
     "done", ["", "other", "//evil.example", "https://evil.example", "<script>", "saved\r\nSet-Cookie: a=b", "saved&done=x"]
 )  # fmt: skip
