@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from digest.store.engines import INSERTS
 from digest.store.schema import consents, suppressions
 from digest.store.types import Instant
 from digest.subscribers.consent import Consent, Event, Evidence
@@ -32,10 +32,10 @@ _SUPPRESSED = sa.select(
     sa.bindparam("moment", type_=Instant),
 ).where(_HOLDS)
 _SUPPRESS = {
-    dialect.__name__.rpartition(".")[2]: dialect.insert(suppressions)
+    engine: put(suppressions)
     .from_select(["address_hash", "reason", "at"], _SUPPRESSED)
     .on_conflict_do_nothing()
-    for dialect in (sqlite, postgresql)
+    for engine, put in INSERTS.items()
 }
 
 

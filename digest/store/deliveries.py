@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from digest.deliver.delivery import Delivery, Kind, Status
 from digest.rank.selection import Pick
+from digest.store.engines import INSERTS, insert
 from digest.store.rows import delivery, packed
 from digest.store.schema import deliveries, plans, subscribers
 from digest.store.subscribers import give_back, hold_those
@@ -59,8 +59,9 @@ def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
     """Add rows that are not there yet; returns how many were. All are counted as eligible (R4)."""
     if not rows:
         return 0
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(deliveries)
-    statement = insert.on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
+    statement = insert(conn, deliveries).on_conflict_do_nothing(
+        index_elements=["subscriber_id", "local_date", "kind"]
+    )
     # Without the option PostgreSQL, which is given many rows in one statement, is not asked how many it took.
     counted = {"preserve_rowcount": True}
     added = int(
@@ -82,10 +83,10 @@ def post(conn: Connection, row: Plan, *, now: dt.datetime) -> bool:
 
 
 _POST = {
-    dialect.__name__.rpartition(".")[2]: dialect.insert(deliveries)
+    engine: put(deliveries)
     .on_conflict_do_nothing(index_elements=["subscriber_id", "local_date", "kind"])
     .returning(deliveries.c.id)
-    for dialect in (sqlite, postgresql)
+    for engine, put in INSERTS.items()
 }
 _COUNT_ONE = sa.insert(plans).from_select(
     ["at", "eligible"],

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from digest.rank.selection import EditionPaper
 from digest.rank.trend import Seen
+from digest.store import engines
 from digest.store.schema import arrivals, dumps, edition_papers, editions, papers, revisions, sightings
 
 
@@ -127,7 +127,7 @@ def _seen(conn: Connection, paper_ids: Sequence[int]) -> dict[int, list[Seen]]:
 
 def publish(conn: Connection, *, date: dt.date, at: dt.datetime, drawn: Sequence[EditionPaper]) -> int | None:
     """Freeze an edition; returns its id, or None where that date already has one."""
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(editions)
+    insert = engines.insert(conn, editions)
     made = conn.execute(
         insert.values(date=date, published_at=at).on_conflict_do_nothing().returning(editions.c.id)
     ).scalar_one_or_none()

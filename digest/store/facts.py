@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from functools import cache
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from digest.compose.rotation import Key
+from digest.store.engines import INSERTS
 from digest.store.schema import facts
 
 
@@ -48,15 +46,14 @@ def rotate(conn: Connection, name: str, *, since: dt.datetime) -> list[Key]:
 
 def _put(conn: Connection, name: str, value: str) -> bool:
     """Whether the name was free."""
-    return conn.scalar(_putting(conn.dialect.name), {"name": name, "value": value}) is not None
+    return conn.scalar(_PUT[conn.dialect.name], {"name": name, "value": value}) is not None
 
 
-@cache
-def _putting(dialect: str) -> sa.sql.selectable.TypedReturnsRows[Any]:
-    insert = (sqlite if dialect == "sqlite" else postgresql).insert(facts)
-    # Returned rather than counted: psycopg tells no row count of such a statement.
-    put: sa.sql.selectable.TypedReturnsRows[Any] = insert.on_conflict_do_nothing().returning(facts.c.name)
-    return put
+# Returned rather than counted: psycopg tells no row count of such a statement.
+_PUT = {
+    engine: insert(facts).on_conflict_do_nothing().returning(facts.c.name)
+    for engine, insert in INSERTS.items()
+}
 
 
 def _place(name: str) -> int:

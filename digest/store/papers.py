@@ -9,10 +9,10 @@ from itertools import count
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
 from digest.ingest.paper import CleanRecord, Current, Names, Sighting, current, is_revision
+from digest.store import engines
 from digest.store.schema import dumps, edition_papers, papers, revisions, sightings
 from digest.store.types import unpaired
 
@@ -205,7 +205,7 @@ def _revisions(conn: Connection, batch: Sequence[CleanRecord]) -> dict[str, int]
         for clean in batch
     }
     # Cleaned again on conflict: a replay with a newer cleaner must change the text and keep the revision.
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(revisions)
+    insert = engines.insert(conn, revisions)
     upsert = insert.on_conflict_do_update(
         index_elements=["hash"],
         set_={name: insert.excluded[name] for name in ("title", "abstract", "title_key", "code_urls")},

@@ -9,9 +9,9 @@ from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Row
 
+from digest.store.engines import INSERTS, Insert
 from digest.store.schema import subscribers
 from digest.subscribers.subscriber import SUBSCRIBED, Frequency, Profile, Schedule, State, Subscriber
 
@@ -154,7 +154,7 @@ _SAID = (
 )
 
 
-def _enter(insert: sqlite.Insert | postgresql.Insert) -> sa.Executable:
+def _enter(insert: Insert) -> sa.Executable:
     return insert.on_conflict_do_update(
         index_elements=["address_key"],
         set_={**{name: insert.excluded[name] for name in _SAID}, **_AFRESH},
@@ -163,7 +163,7 @@ def _enter(insert: sqlite.Insert | postgresql.Insert) -> sa.Executable:
 
 
 #: By engine; built once, for building it took longer than running it.
-_ENTER = {"sqlite": _enter(sqlite.insert(subscribers)), "postgresql": _enter(postgresql.insert(subscribers))}
+_ENTER = {engine: _enter(insert(subscribers)) for engine, insert in INSERTS.items()}
 
 
 def find(conn: Connection, address_key: str) -> Subscriber | None:

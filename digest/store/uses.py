@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
+from digest.store import engines
 from digest.store.schema import uses
 
 
@@ -17,7 +17,7 @@ def take(conn: Connection, purpose: str, subscriber_id: int, asked_s: int, *, at
     Args:
         asked_s: When the link was made, in seconds since 1970: which of this purpose and reader it is.
     """
-    insert = (sqlite if conn.dialect.name == "sqlite" else postgresql).insert(uses)
+    insert = engines.insert(conn, uses)
     values = {"purpose": purpose, "subscriber_id": subscriber_id, "asked_s": asked_s, "at": at}
     statement = insert.values(values).on_conflict_do_nothing().returning(uses.c.purpose)
     return conn.execute(statement).first() is not None
