@@ -58,7 +58,8 @@ def serving(app: App, *, host: str, port: int) -> Iterator[str]:
             thread.start()
             server.wait_until_ready(thread)
             url = _url(listener)
-            _log.info("pages opened", url=url)
+            # Both: whoever opens the first where the second is meant is refused for the name, and may wonder why.
+            _log.info("pages opened", url=url, base_url=app.settings.base_url or None)
             if not app.settings.base_url:
                 _log.warning(
                     "sending is off", reason="base_url is not set; the pages answer to this machine alone"

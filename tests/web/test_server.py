@@ -123,6 +123,19 @@ def test_serving(site_app: App) -> None:
     ]
 
 
+def test_told_where_the_pages_are(site_app: App) -> None:
+    """The log says where the pages listen, and by which name alone readers reach them."""
+    with structlog.testing.capture_logs() as logged, serving(site_app, host="127.0.0.1", port=0) as url:
+        pass
+    opened = logged[0]
+    assert (opened["event"], opened["url"], opened["base_url"]) == (
+        "pages opened",
+        url,
+        site_app.settings.base_url,
+    )
+    assert site_app.settings.base_url not in ("", url)
+
+
 def test_by_ipv6(site_app: App) -> None:
     """An IPv6 address stands in brackets."""
     try:
