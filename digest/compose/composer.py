@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
-from digest.compose.fragments import PaperPiece, ReasonsPiece, Shelf, paper_piece, reasons_piece
+from digest.compose.fragments import PaperPiece, ReasonsPiece, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
 from digest.compose.letters import LETTERS
 from digest.compose.links import MailLinks
+from digest.compose.memo import Memo
 from digest.compose.message import Message
 from digest.compose.mime import Envelopes, subject_header
 from digest.compose.preview import html_part
@@ -79,10 +80,10 @@ class Composer:
         self._envelopes = Envelopes(sender, links)
         self._abstract_chars = abstract_chars
         self._html_budget_bytes = html_budget_bytes
-        self._papers: Shelf[tuple[int, int, int], PaperPiece] = Shelf(2048)
-        self._reasons: Shelf[tuple[Reason, ...], ReasonsPiece] = Shelf(8192)
-        self._frames: Shelf[tuple[dt.date, dt.date, int, int], Frames] = Shelf(512)
-        self._subjects: Shelf[tuple[int, str], bytes] = Shelf(2048)
+        self._papers: Memo[tuple[int, int, int], PaperPiece] = Memo(2048)
+        self._reasons: Memo[tuple[Reason, ...], ReasonsPiece] = Memo(8192)
+        self._frames: Memo[tuple[dt.date, dt.date, int, int], Frames] = Memo(512)
+        self._subjects: Memo[tuple[int, str], bytes] = Memo(2048)
         longest = self._frames_of(_LONGEST_DATE, _LONGEST_DATE, 50, 100_000)
         self._room_bytes = html_budget_bytes - longest.html_bytes - _SLOTS_BYTES
 

@@ -7,18 +7,13 @@ and what a reader costs is a join: 24 µs, where Jinja takes 158 µs and `email`
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from digest.compose.quoted import quoted, quoted_html
 from digest.compose.templates import Mail, render_block
 from digest.compose.views import paper_view, reason_views
 from digest.rank.selection import EditionPaper, Reason
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,30 +62,3 @@ def reasons_piece(mail: Mail, reasons: Iterable[Reason]) -> ReasonsPiece:
         text=quoted(render_block(mail.text, "reasons", values)),
         html_bytes=len(html.encode()),
     )
-
-
-class Shelf(Generic[K, V]):
-    """Keeps what was made last, up to a number of things; so readers cost no memory.
-
-    The oldest goes first, whether it was used or not: pieces of one edition are used together, and
-    a look-up stays one dictionary read. Safe to share between threads; a thing may be made twice.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._things: dict[K, V] = {}
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._things)
-
-    def get(self, key: K, make: Callable[[], V]) -> V:
-        """The thing of this key, made if it is not there."""
-        thing = self._things.get(key)
-        if thing is None:
-            thing = make()
-            with self._lock:
-                self._things[key] = thing
-                if len(self._things) > self._size:
-                    del self._things[next(iter(self._things))]
-        return thing

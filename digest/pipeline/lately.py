@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
 
-from digest.compose.fragments import Shelf as Kept
+from digest.compose.memo import Memo
 from digest.pipeline.shelf import SPAN_DAYS
 from digest.rank.ranker import Ranker
 from digest.rank.selection import EditionPaper, Pick
@@ -61,7 +61,7 @@ class Recent:
         self._taxonomy = taxonomy
         self._kept = kept
         self._rankers: OrderedDict[Span, tuple[Papers, Ranker]] = OrderedDict()
-        self._choices: Kept[tuple[Span, Profile], tuple[Picks, int]] = Kept(choices)
+        self._choices: Memo[tuple[Span, Profile], tuple[Picks, int]] = Memo(choices)
         self._lock = threading.Lock()  # held while a ranker is made: who waits for it wants that one
 
     def choose(self, conn: Connection, span: Span, profile: Profile) -> tuple[Picks, int]:

@@ -7,7 +7,7 @@ import datetime as dt
 from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
-from digest.compose.fragments import Shelf
+from digest.compose.memo import Memo
 from digest.compose.views import paper_view, weekday_date
 from digest.store import editions
 from digest.store.database import Database
@@ -28,7 +28,7 @@ class EditionViews:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._picks: Shelf[int, tuple[PickView, ...]] = Shelf(_KEPT)
+        self._picks: Memo[int, tuple[PickView, ...]] = Memo(_KEPT)
 
     def of(self, edition: Edition, *, first: int | None = None) -> EditionView:
         """An edition with its papers by place, or the first few of them; reads them where they are not kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from digest.compose.fragments import Shelf
+from digest.compose.memo import Memo
 from digest.compose.views import PaperView, paper_view, reason_views, weekday_date
 from digest.pipeline.lately import Lately, Past
 from digest.rank.selection import EditionPaper, Pick
@@ -16,7 +16,7 @@ class Previews:
     """Makes the views of previews; a paper is shortened once, which is a quarter of a page's time."""
 
     def __init__(self) -> None:
-        self._papers: Shelf[tuple[int, int], PaperView] = Shelf(2048)
+        self._papers: Memo[tuple[int, int], PaperView] = Memo(2048)
 
     def of(self, seen: Lately) -> PreviewView:
         """The digests that would have been sent, newest first, and a count of the others."""

@@ -1,4 +1,4 @@
-"""The shelf that keeps pieces, and frames with slots."""
+"""Frames with slots."""
 
 from __future__ import annotations
 
@@ -6,24 +6,8 @@ import quopri
 
 import pytest
 
-from digest.compose.fragments import Shelf
 from digest.compose.frame import Frame
 from digest.compose.quoted import quoted
-
-
-def test_shelf() -> None:
-    """A thing is made once, kept, and goes when newer ones need its room."""
-    made: list[int] = []
-
-    def make(number: int) -> str:
-        made.append(number)
-        return f"thing {number}"
-
-    shelf: Shelf[int, str] = Shelf(2)
-    for number in (1, 2, 1, 3, 2, 1):
-        assert shelf.get(number, lambda number=number: make(number)) == f"thing {number}"  # type: ignore[misc] # bound
-        assert len(shelf) <= 2
-    assert made == [1, 2, 3, 1]
 
 
 @pytest.mark.parametrize(
