@@ -221,7 +221,7 @@ def test_both_say() -> None:
             "“robots that fold laundry”",
             "Trending today",
             "12 more matched your choices: ",
-            "see them on the web",
+            "see the whole edition on the web",
             LINKS.edition(DAY),
             "You get this mail because grace.reader@example.org subscribed at",
             preferences,
@@ -245,13 +245,13 @@ def test_text_columns() -> None:
 
 
 def test_singular() -> None:
-    """One paper is a paper, one leftover is it."""
+    """One paper is a paper, and one leftover is 1."""
     one = delivery(picks(PAPERS[:1]), leftover=1)
     wire = assert_wire(composer().digest(one, by_key(PAPERS)).data)
     assert wire.headers["subject"].startswith("1 paper for you: Looking Twice")
     for part in read(wire).values():
         assert "1 paper for you" in part
-        assert "see it on the web" in part
+        assert "1 more matched your choices: " in part
 
 
 def test_bare_paper() -> None:
