@@ -14,9 +14,10 @@ from digest.subscribers.address import address_key, normalise
 from digest.subscribers.preferences import SEPARATOR, WEEKDAYS, profile, schedule
 from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
 
-LISTS = ("topics", "interests", "include", "exclude")
-SCHEDULE = ("frequency", "weekday", "zone", "hour")
-COLUMNS = ("address", *LISTS, "cap", *SCHEDULE, "state", "confirmed_at")
+COLUMNS = (
+    "address", "topics", "interests", "include", "exclude", "cap",
+    "frequency", "weekday", "zone", "hour", "state", "confirmed_at",
+)  # fmt: skip
 
 # What a spreadsheet reads as a formula or drops in front of one; the wide forms count in some locales.
 # Quotes in front are part of it, so that taking one away again gives back what was there.

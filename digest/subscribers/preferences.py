@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
 
 from digest.errors import PreferenceError
@@ -19,11 +21,48 @@ TEXT_MAX = 200  #: characters in one of them
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  #: place is `date.weekday()`
 AUTHOR = "author:"  #: starts a rule that means a name, not words
 SEPARATOR = ";"  #: between values of a list in one text
+PROFILE = ("topics", "interests", "include", "exclude", "cap")  #: fields of a profile
+SCHEDULE = ("frequency", "weekday", "hour", "zone")  #: fields of a schedule
 
 _NAMED = 12  # allowed values that an error lists at most
 _SHOWN = 40  # characters of a value that an error repeats at most
 #: Characters of Unicode's bidirectional algorithm (UAX 9): marks, embeddings, overrides and isolates.
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What was chosen, as far as it can be, and what is wrong with the rest."""
+
+    profile: Profile
+    schedule: Schedule
+    errors: Mapping[str, str]  #: field -> what is wrong, in the order of the fields
+
+
+def check(
+    given: Mapping[str, Any], *, known_topics: Collection[str], wants: Profile, when: Schedule
+) -> Checked:
+    """Check every field by itself, so that a reader is told all errors at once.
+
+    Args:
+        given: Raw values by field, as `profile` and `schedule` take them.
+        known_topics: Ids of the taxonomy.
+        wants: Its values stand for fields that were not given, or cannot be.
+        when: Likewise.
+    """
+    errors: dict[str, str] = {}
+    for name in (*PROFILE, *SCHEDULE):
+        if name not in given:
+            continue
+        one = {name: given[name]}
+        try:
+            if name in PROFILE:
+                wants = replace(wants, **{name: getattr(profile(known_topics=known_topics, **one), name)})
+            else:
+                when = replace(when, **{name: getattr(schedule(**one), name)})
+        except PreferenceError as error:
+            errors[name] = error.reason
+    return Checked(profile=wants, schedule=when, errors=errors)
 
 
 def profile(

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from digest.errors import AddressError, PreferenceError
+from digest.errors import AddressError
 from digest.store import editions, papers
 from digest.subscribers.address import normalise
 from digest.subscribers.consent import CONSENT, consent_version
-from digest.subscribers.preferences import profile, schedule
+from digest.subscribers.preferences import Checked, check
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.web import api_models as models
 from digest.web.api_documents import contents_document, edition_document, paper_document, topics_document
@@ -25,9 +24,6 @@ from digest.web.problems import Problem
 from digest.web.site import Site
 
 PREFIX = "/api/v1"
-
-_PROFILE = ("topics", "interests", "include", "exclude", "cap")
-_SCHEDULE = ("frequency", "weekday", "hour", "zone")
 
 
 def router(site: Site) -> APIRouter:
@@ -55,11 +51,11 @@ def _add_subscribing(routes: APIRouter, site: Site) -> None:
         ),
     )
     def subscribe(request: Request, wanted: models.Subscription) -> models.Accepted:
-        wants, when = _choices(site, wanted)
+        chosen = _choices(site, wanted)
         site.app.signup.request(
             wanted.address,
-            profile=wants,
-            schedule=when,
+            profile=chosen.profile,
+            schedule=chosen.schedule,
             evidence=replace(site.evidence(request, "api"), text_version=consent_version()),
             now=site.now(),
         )
@@ -175,36 +171,28 @@ async def _json_alone(request: Request) -> None:
         raise Problem(415, "Not JSON", "Send the body as application/json.")
 
 
-def _choices(site: Site, wanted: models.Subscription) -> tuple[Profile, Schedule]:
+def _choices(site: Site, wanted: models.Subscription) -> Checked:
     """What is wanted, where nothing is set the service's own.
 
     Raises:
         Problem: 422, with an error for every field that cannot be, not for the first alone.
     """
     settings = site.app.settings
-    given: dict[str, Any] = {"zone": settings.zone, "hour": settings.mail.hour} | wanted.model_dump(
-        exclude_none=True
-    )
-    wants = {name: given[name] for name in _PROFILE if name in given}
-    when = {name: given[name] for name in _SCHEDULE if name in given}
-    chosen = partial(profile, known_topics=site.app.topic_ids)
-    checks: list[tuple[str, Callable[[], object]]] = [
-        ("address", partial(normalise, wanted.address)),
-        *((name, partial(chosen, **{name: value})) for name, value in wants.items()),
-        *((name, partial(schedule, **{name: value})) for name, value in when.items()),
-    ]
-    if errors := [(name, reason) for name, check in checks if (reason := _reason(check))]:
+    unset = Schedule(zone=settings.zone, hour=settings.mail.hour)
+    given = wanted.model_dump(exclude_none=True)
+    found = check(given, known_topics=site.app.topic_ids, wants=Profile(), when=unset)
+    errors = [*_address_errors(wanted.address), *found.errors.items()]
+    if errors:
         raise Problem(422, errors=errors)
-    return chosen(**wants), schedule(**when)
+    return found
 
 
-def _reason(check: Callable[[], object]) -> str | None:
-    """Why a value cannot be used, in words; None where it can."""
+def _address_errors(address: str) -> list[tuple[str, str]]:
     try:
-        check()
-    except (AddressError, PreferenceError) as error:
-        return error.reason
-    return None
+        normalise(address)
+    except AddressError as error:
+        return [("address", error.reason)]
+    return []
 
 
 def _absent(text: str) -> Problem:

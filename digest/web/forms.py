@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -12,9 +12,9 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
-from digest.errors import AddressError, PreferenceError
+from digest.errors import AddressError
 from digest.subscribers.address import normalise
-from digest.subscribers.preferences import profile, schedule
+from digest.subscribers.preferences import PROFILE, SCHEDULE, check
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.web.problems import Problem
 
@@ -25,8 +25,6 @@ _CHARSETS = (b"utf-8", b"us-ascii", b"iso-8859-1")
 _BROKEN = "What your browser sent could not be read. Go back, load the page anew and try again."
 
 _TEXTS = ("interests", "include", "exclude")  #: one a line
-_PROFILE = ("topics", *_TEXTS, "cap")
-_SCHEDULE = ("frequency", "weekday", "hour", "zone")
 #: What no page can hold (a lone surrogate cannot even be encoded), or what turns its writing around.
 _UNSHOWN = re.compile(
     "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\ud800-\udfff\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
@@ -98,39 +96,10 @@ def choices(form: FormData, *, topic_ids: Collection[str], profile: Profile, sch
         profile: Its values stand for fields that were not sent, or cannot be.
         schedule: Likewise.
     """
-    errors: dict[str, str] = {}
     sent = {name: text for name in (*_TEXTS, "cap") if (text := one(form, name)) is not None}
-    raw = {name: text for name in (*_PROFILE, *_SCHEDULE) if (text := one(form, name)) is not None}
-    wanted: dict[str, Any] = raw | {name: raw[name].splitlines() for name in _TEXTS if name in raw}
-    wanted["topics"] = [topic for topic in form.getlist("topics") if isinstance(topic, str)]
-    return Choices(
-        profile=replace(profile, **_each(_PROFILE, wanted, _profile_check(topic_ids), errors)),
-        schedule=replace(schedule, **_each(_SCHEDULE, wanted, _schedule_check, errors)),
-        errors=errors,
-        sent=sent,
-    )
-
-
-def _each(
-    names: tuple[str, ...],
-    raw: Mapping[str, Any],
-    check: Callable[[str, Any], Any],
-    errors: dict[str, str],
-) -> dict[str, Any]:
-    """The values of these fields that may be; the others are put among the errors."""
-    values = {}
-    for name in names:
-        if name in raw:
-            try:
-                values[name] = check(name, raw[name])
-            except PreferenceError as error:
-                errors[name] = sentence(error.reason)
-    return values
-
-
-def _profile_check(topic_ids: Collection[str]) -> Callable[[str, Any], Any]:
-    return lambda name, raw: getattr(profile(known_topics=topic_ids, **{name: raw}), name)
-
-
-def _schedule_check(name: str, raw: Any) -> Any:
-    return getattr(schedule(**{name: raw}), name)
+    raw = {name: text for name in (*PROFILE, *SCHEDULE) if (text := one(form, name)) is not None}
+    given: dict[str, Any] = raw | {name: raw[name].splitlines() for name in _TEXTS if name in raw}
+    given["topics"] = [topic for topic in form.getlist("topics") if isinstance(topic, str)]
+    found = check(given, known_topics=topic_ids, wants=profile, when=schedule)
+    errors = {name: sentence(reason) for name, reason in found.errors.items()}
+    return Choices(profile=found.profile, schedule=found.schedule, errors=errors, sent=sent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from digest.errors import PreferenceError
-from digest.subscribers.preferences import profile, schedule, zones
+from digest.subscribers.preferences import check, profile, schedule, zones
 from digest.subscribers.subscriber import Frequency, Profile, Schedule
 
 TOPICS = ("diffusion", "agents", "speech", "robotics", "Vision-3D")
@@ -164,3 +164,18 @@ def test_zones_are_names_that_mean_the_same_everywhere() -> None:
     """UTC and the IANA names are there, the machine's own zone is not."""
     assert {"UTC", "Europe/Berlin", "Asia/Kathmandu"} <= zones()
     assert not {"localtime", "Factory"} & zones()
+
+
+def test_every_error_at_once() -> None:
+    """Each field is checked by itself: what can be is taken, what cannot be, or is not given, stays as it was."""
+    wants, when = (
+        Profile(topics=("speech",), exclude=("benchmark",), cap=5),
+        Schedule(zone="Asia/Tokyo", hour=9),
+    )
+    given = {"topics": ["agents", "nothing"], "include": ["=1+1"], "cap": "51", "zone": "Mars", "hour": "8"}
+    found = check(given, known_topics=TOPICS, wants=wants, when=when)
+    assert found.profile == Profile(topics=("speech",), include=("=1+1",), exclude=("benchmark",), cap=5)
+    assert found.schedule == Schedule(zone="Asia/Tokyo", hour=8)
+    assert list(found.errors) == ["topics", "cap", "zone"]
+    assert found.errors["cap"] == "'51' is not a whole number from 1 to 50"
+    assert check({}, known_topics=(), wants=wants, when=when).errors == {}
