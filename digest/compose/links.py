@@ -129,35 +129,33 @@ class Links:
         subscriber_id, epoch = _read(self._preferences, token, count=2)
         return subscriber_id, epoch
 
-    def read_confirm(
-        self, token: str, now: dt.datetime, max_age: dt.timedelta = CONFIRM_AGE
-    ) -> tuple[int, int]:
+    def read_confirm(self, token: str, now: dt.datetime) -> tuple[int, int]:
         """Subscriber and epoch of a request to subscribe.
 
         Raises:
-            ExpiredTokenError: The token is ours, and older than `max_age`.
+            ExpiredTokenError: The token is ours, and older than `CONFIRM_AGE`.
             TokenError: The token does not verify, for whatever other reason.
         """
-        asked = _read_aged(self._confirm, token, now, max_age)
+        asked = _read_aged(self._confirm, token, now, CONFIRM_AGE)
         return asked.subscriber_id, asked.epoch
 
-    def read_export(self, token: str, now: dt.datetime, max_age: dt.timedelta = DATA_AGE) -> OneUse:
+    def read_export(self, token: str, now: dt.datetime) -> OneUse:
         """Who takes their data away, and which link of theirs it is.
 
         Raises:
-            ExpiredTokenError: The token is ours, and older than `max_age`.
+            ExpiredTokenError: The token is ours, and older than `DATA_AGE`.
             TokenError: The token does not verify, for whatever other reason.
         """
-        return _read_aged(self._export, token, now, max_age)
+        return _read_aged(self._export, token, now, DATA_AGE)
 
-    def read_erase(self, token: str, now: dt.datetime, max_age: dt.timedelta = DATA_AGE) -> OneUse:
+    def read_erase(self, token: str, now: dt.datetime) -> OneUse:
         """Who has their data erased, and which link of theirs it is.
 
         Raises:
-            ExpiredTokenError: The token is ours, and older than `max_age`.
+            ExpiredTokenError: The token is ours, and older than `DATA_AGE`.
             TokenError: The token does not verify, for whatever other reason.
         """
-        return _read_aged(self._erase, token, now, max_age)
+        return _read_aged(self._erase, token, now, DATA_AGE)
 
     def read_return_path(self, address: str) -> int:
         """The delivery that a bounce to this address is about.
