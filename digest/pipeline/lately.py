@@ -84,19 +84,16 @@ def lately(
     schedule: Schedule,
     *,
     now: dt.datetime,
-    days: int = SPAN_DAYS,
 ) -> Lately:
     """Choose from the editions of the last days as these choices would have been mailed.
 
-    What was mailed already is not left out: it shows what the choices bring, not what is new.
-
-    Args:
-        days: How far back an edition was published at most, by the clock and not by dates: so a zone
-            ahead of ours or behind it brings neither six editions nor eight.
+    What was mailed already is not left out: it shows what the choices bring, not what is new. How far back an
+    edition was published counts by the clock and not by dates: so a zone ahead of ours or behind it brings neither
+    six editions nor eight.
     """
     today = local_date(now, schedule.zone)
     with database.read() as conn:
-        held = _held(conn, since=now - days * _DAY)
+        held = _held(conn, since=now - SPAN_DAYS * _DAY)
         digests = []
         for day, span in _spans(held, schedule.frequency):
             picks, leftover = recent.choose(conn, span, profile)
