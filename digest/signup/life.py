@@ -204,12 +204,12 @@ class Signup:
     ) -> dict[str, Any] | None:
         """All that is kept about a reader, ready for JSON; None where the link was used before, or is an old one."""
         with self.database.read() as conn:
-            if not _opens(subscribers.get(conn, subscriber_id), epoch):
+            if not steps.opens(subscribers.get(conn, subscriber_id), epoch):
                 return None
             document = data.document(conn, subscriber_id)
         # Used up last: a link is not lost to what went wrong before there was anything to hand out.
         with self.database.write() as conn:
-            if not _opens(subscribers.hold(conn, subscriber_id), epoch):
+            if not steps.opens(subscribers.hold(conn, subscriber_id), epoch):
                 return None
             taken = uses.take(conn, "export", subscriber_id, asked_s, at=now)
         return document if taken else None
@@ -232,7 +232,7 @@ class Signup:
             seen = subscribers.get(conn, subscriber_id)
             held = subscribers.hold_all(conn, {subscriber_id, (seen and seen.moves_to) or subscriber_id})
             current = held.get(subscriber_id)
-            if current is None or not _opens(current, current.epoch if epoch is None else epoch):
+            if current is None or not steps.opens(current, current.epoch if epoch is None else epoch):
                 return False
             steps.erase(conn, current, evidence, now)
             # An address that was asked to take over, and has not answered, is part of what is known of them.
@@ -243,8 +243,3 @@ class Signup:
     def tidy(self, now: dt.datetime) -> Tidied:
         """Forget who never confirmed and from where was asked long ago, and end the pauses whose day has come."""
         return tidy(self.database, pending_for=self.pending_for, keep_ip_for=self.keep_ip_for, now=now)
-
-
-def _opens(subscriber: Subscriber | None, epoch: int) -> bool:
-    """Whether a link of this epoch opens the data of a subscriber."""
-    return subscriber is not None and bool(subscriber.address) and subscriber.epoch == epoch

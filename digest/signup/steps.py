@@ -105,6 +105,16 @@ def resume(conn: Connection, subscriber_id: int, evidence: Evidence, now: dt.dat
     consents.record(conn, subscriber_id, Event.RESUMED, evidence, at=now)
 
 
+def opens(subscriber: Subscriber | None, epoch: int) -> bool:
+    """Whether a link of this epoch opens the data of a subscriber.
+
+    One that was asked for before leaving does so after it: whoever leaves may still want their data, or none kept.
+    """
+    if subscriber is None or not subscriber.address:
+        return False
+    return epoch == subscriber.epoch or (subscriber.state is State.LEFT and epoch == subscriber.epoch - 1)
+
+
 def leave(conn: Connection, current: Subscriber, evidence: Evidence, now: dt.datetime) -> None:
     """End a subscription: what is not begun is withdrawn, and every link but the leave link is dead."""
     ended = dict.fromkeys(("due_at", "paused_until", "replaces"))

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from digest.compose.links import OneUse
 from digest.errors import ExpiredTokenError
+from digest.signup import steps
 from digest.store import subscribers, uses
 from digest.web.limits import Rule
 from digest.web.problems import LinkGone
@@ -83,7 +84,7 @@ def _page(site: Site, action: str, link: OneUse, *, erase: bool) -> HTMLResponse
         subscriber = subscribers.get(conn, link.subscriber_id)
         # Erasing raises the epoch, which uses up the link that did it.
         used = not erase and uses.taken(conn, "export", link.subscriber_id, link.asked_s)
-    if used or subscriber is None or not subscriber.address or subscriber.epoch != link.epoch:
+    if used or subscriber is None or not steps.opens(subscriber, link.epoch):
         raise LinkGone
     return site.pages.answer("data", DataView(action=action, address=subscriber.address, erase=erase))
 

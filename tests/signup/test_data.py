@@ -85,6 +85,7 @@ def test_old_links(signup: Signup) -> None:
     """A link of an older epoch opens nothing, and is not used up by trying; nor does one of nobody."""
     ada = active(signup)
     signup.leave(ada, evidence=MAIL, now=NOW)
+    request(signup)
     before = everything(signup)
     assert export(signup, ada) is None
     assert not erase(signup, ada)
@@ -96,17 +97,30 @@ def test_old_links(signup: Signup) -> None:
 
 
 def test_a_link_that_dies_while_it_is_opened(signup: Signup, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who leaves while their data is gathered gets none of it by that link, and it is not used up."""
+    """Who is erased while their data is gathered gets none of it by that link, and it is not used up."""
     ada = active(signup)
     gather = ledger.history
 
-    def leave_meanwhile(conn: object, key: int) -> object:
-        signup.leave(ada, evidence=MAIL, now=NOW)
+    def erase_meanwhile(conn: object, key: int) -> object:
+        signup.erase(ada, evidence=MAIL, now=NOW)
         return gather(conn, key)  # type: ignore[arg-type] # as it was given
 
-    monkeypatch.setattr(ledger, "history", leave_meanwhile)
+    monkeypatch.setattr(ledger, "history", erase_meanwhile)
     assert export(signup, ada) is None
     assert everything(signup)["uses"] == []
+
+
+def test_a_link_asked_for_before_leaving(signup: Signup) -> None:
+    """It opens after leaving too, once, and none that is older than that."""
+    ada = active(signup)
+    with signup.database.write() as conn:
+        subscribers.change(conn, ada.id, epoch=1)  # as a move does
+    signup.leave(ada, evidence=MAIL, now=NOW)
+    assert export(signup, ada, epoch=0) is None
+    assert export(signup, ada, epoch=1) is not None
+    assert export(signup, ada, epoch=1) is None
+    assert not erase(signup, ada, epoch=0)
+    assert erase(signup, ada, epoch=1)
 
 
 # -- export --------------------------------------------------------------------------------------------
@@ -272,7 +286,7 @@ def test_erased_for_good(signup: Signup) -> None:
 
 
 def test_erasing_while_moving(signup: Signup) -> None:
-    """Erased and confirmed at its new address in one moment: gone, whichever came first."""
+    """Erased and confirmed at its new address in one moment: gone the day after, whichever came first."""
     ada = active(signup)
     signup.move(ada, OTHER, evidence=MAIL, now=NOW)
     asked = known(signup, OTHER)
@@ -287,6 +301,7 @@ def test_erasing_while_moving(signup: Signup) -> None:
     assert [each for each in given if isinstance(each, BaseException)] == []
     with signup.database.read() as conn:
         assert subscribers.counts(conn)[State.ACTIVE] == 0
+    signup.tidy(NOW + DAY)  # an address that was asked today is forgotten when the day is over
     assert "ada@" not in str(everything(signup)).lower()
 
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from digest.compose.links import DATA_AGE
+from digest.store import subscribers
 from digest.store.database import Database
 from digest.subscribers.subscriber import Profile, State
 from digest.wiring import App
@@ -88,14 +89,28 @@ def test_a_link_opens_within_a_day(desk: Desk, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["export", "erase"])
+def test_a_link_outlives_leaving(desk: Desk, kind: str) -> None:
+    """Whoever asks for their data and then leaves still gets it, or has it erased, once."""
+    who = desk.add()
+    link = getattr(desk, kind)(who)
+    desk.client.post(desk.leave(who))
+    assert [desk.client.get(link).status_code, desk.client.post(link).status_code] == [200, 200]
+    assert [desk.client.get(link).status_code, desk.client.post(link).status_code] == [410, 410]
+
+
+@pytest.mark.parametrize("kind", ["export", "erase"])
 def test_a_link_dies_with_the_epoch(desk: Desk, kind: str) -> None:
-    """Leaving revokes the links that were mailed before it; one asked for after it works."""
+    """Who left and asks to subscribe anew has a subscription that older links open no more; nor do they after a move."""
     who = desk.add()
     old = getattr(desk, kind)(who)
-    desk.client.post(desk.leave(who))
+    with desk.database.write() as conn:
+        subscribers.change(conn, who.id, epoch=who.epoch + 1)
     assert [desk.client.get(old).status_code, desk.client.post(old).status_code] == [410, 410]
     assert "It has been used, or you left" in desk.client.get(old).text  # nobody has used it
     assert desk.subscriber(who.id).address == ADDRESS
+    with desk.database.write() as conn:
+        subscribers.change(conn, who.id, state=State.LEFT, epoch=who.epoch + 2)
+    assert [desk.client.get(old).status_code, desk.client.post(old).status_code] == [410, 410]
     fresh = getattr(desk, kind)(desk.subscriber(who.id))
     assert [desk.client.get(fresh).status_code, desk.client.post(fresh).status_code] == [200, 200]
 
