@@ -7,12 +7,13 @@ from starlette.responses import HTMLResponse
 
 from digest.store import subscribers
 from digest.subscribers.subscriber import State, Subscriber
+from digest.web.limits import Rule
 from digest.web.site import Site
 from digest.web.views import LeaveView
 
 
 def router(site: Site) -> APIRouter:
-    """The page, and its two buttons. Nothing here is limited: who wants to go must never be held."""
+    """The page, and its two buttons. Leaving is not limited: who wants to go must never be held."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/u/{token}")
@@ -29,7 +30,8 @@ def router(site: Site) -> APIRouter:
         return _page(site, token, subscriber)
 
     @routes.post("/u/{token}/data")
-    def data(token: str) -> HTMLResponse:
+    def data(request: Request, token: str) -> HTMLResponse:
+        site.limits.hit(Rule.POST, site.client(request))
         subscriber = _subscriber(site, token)
         if subscriber is not None:
             site.app.signup.mail_data_links(subscriber, now=site.now())

@@ -187,6 +187,7 @@ def test_too_many_of_one_client(strict: TestClient, method: str, path: str) -> N
 def test_leaving_is_never_limited(strict: TestClient) -> None:
     """However often one address posts, a leave link answers."""
     assert {strict.post("/u/1.x").status_code for _ in range(20)} == {404}
+    assert [strict.post("/u/1.x/data").status_code for _ in range(20)][-1] == 429
 
 
 def test_looking_is_never_limited(strict: TestClient) -> None:
