@@ -17,7 +17,8 @@ from digest.errors import TokenError
 from digest.pipeline.lately import Recent, lately
 from digest.store import subscribers
 from digest.store.subscribers import Standing
-from digest.subscribers.due import local_date
+from digest.subscribers.address import address_key, normalise
+from digest.subscribers.due import REST, local_date
 from digest.subscribers.subscriber import SUBSCRIBED, Profile, Schedule, State, Subscriber
 from digest.web.form_views import FormViews
 from digest.web.forms import Choices, address_error, choices, one, posted, shown
@@ -37,6 +38,7 @@ _NOTICES = {
     "move": "If that address can take mail, one is on its way to it. Open the link there to finish the change.",
     "data": "A mail with the links to your data is on its way. We send it once a day at most.",
 }
+_HOUR = dt.timedelta(hours=1)
 _UNSAVED = "This is a preview: nothing is saved yet."
 _PARTS = ("preview", "pause", "resume", "move", "data")  #: what the page posts to, below its own path
 #: For how many days a pause may be asked for; "" means until it is ended by hand.
@@ -120,6 +122,8 @@ def _add_mails(routes: APIRouter, site: Site, desk: _Desk) -> None:
         reader = desk.posting(request, token)
         address = one(form, "address") or ""
         wrong = address_error(address)
+        if wrong is None and address_key(normalise(address)) == address_key(reader.address):
+            wrong = "That is your address already."
         if wrong:
             return desk.page(token, reader, errors={"address": wrong}, new_address=address, status=422)
         evidence = site.evidence(request, "mail")
@@ -224,4 +228,6 @@ def _next_due(standing: Standing, now: dt.datetime) -> str | None:
         return "as soon as there are papers for you"
     zone = standing.subscriber.schedule.zone
     there = due_at.astimezone(ZoneInfo(zone))
-    return f"{weekday_date(there.date())}, {there:%H:%M} ({zone.replace('_', ' ')})"
+    told = f"{weekday_date(there.date())}, {there:%H:%M} ({zone.replace('_', ' ')})"
+    late = (there.hour, there.minute) != (standing.subscriber.schedule.hour, 0)
+    return f"{told}, as there are {REST // _HOUR} hours at least between two mails" if late else told

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from digest.deliver.delivery import Kind
 from digest.settings import WebSettings
 from digest.signup import Signup
+from digest.store import subscribers
 from digest.store.database import Database
 from digest.subscribers.subscriber import Frequency, Profile, Schedule, State, Subscriber
 from digest.wiring import App
@@ -276,11 +277,11 @@ def test_move(desk: Desk) -> None:
     link = desk.preferences(who)
     answers = [
         desk.client.post(f"{link}/move", data={"address": address})
-        for address in ("new@example.org", taken.address, who.address)
+        for address in ("new@example.org", taken.address)
     ]
     assert [(each.status_code, each.headers["location"]) for each in answers] == [
         (303, f"{link}?done=move")
-    ] * 3
+    ] * 2
     assert "new@example.org" not in desk.client.get(f"{link}?done=move").text
     assert desk.subscriber(who.id).address == "ada@example.org"
     asked = desk.find("new@example.org")
@@ -350,6 +351,28 @@ def test_every_post_is_limited(
         assert int(answer.headers["retry-after"]) >= 1
     assert desk.rows() == before
     assert desk.client.get(link).status_code == 200
+
+
+def test_a_move_to_where_one_is(desk: Desk) -> None:
+    """One's own address, however it is spelled, is said to be that, and nothing is written."""
+    link = desk.preferences(desk.add())
+    before = desk.rows()
+    answer = desk.client.post(f"{link}/move", data={"address": " ADA@Example.org "})
+    assert answer.status_code == 422
+    assert "That is your address already." in answer.text
+    assert desk.rows() == before
+
+
+def test_a_mail_later_than_its_hour(desk: Desk) -> None:
+    """Where the next mail cannot come at the hour that was chosen, the page says why; else it says nothing of it."""
+    who = desk.add(schedule=Schedule(hour=7))
+    link = desk.preferences(who)
+    with desk.database.write() as conn:
+        subscribers.change(conn, who.id, due_at=desk.clock.now.replace(hour=7) + DAY)
+    assert "07:00 (UTC)</p>" in desk.client.get(link).text
+    with desk.database.write() as conn:
+        subscribers.change(conn, who.id, due_at=desk.clock.now.replace(hour=14, minute=13) + DAY)
+    assert "14:13 (UTC), as there are 20 hours at least between two mails" in desk.client.get(link).text
 
 
 def test_a_move_counts_as_a_sign_up(
