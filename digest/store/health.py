@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from digest.store.schema import consents
-from digest.subscribers.consent import Event
+from digest.subscribers.consent import Event, Method
 
 #: How strangers ask; what the operator adds or imports is no sign-up.
-_PUBLIC = ("web", "api")
+_PUBLIC: tuple[Method, ...] = ("web", "api")
 
 
 def answer(conn: Connection) -> None:

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from typing import Literal
 
 #: The sentence beside the button of the sign-up form. Whoever changes it makes a new version of it.
 CONSENT = (
@@ -27,11 +28,16 @@ class Event(StrEnum):
     ERASED = "erased"
 
 
+#: Through which door: a page, the API, a link of a mail, the command, an import, the demo; `date` for what a day
+#: brought by itself.
+Method = Literal["web", "api", "mail", "command", "import", "demo", "date"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """How a step was asked for."""
 
-    method: str  #: web, api, mail, command, import; date for what a day brought by itself
+    method: Method
     ip: str | None = None  #: of the request, kept for a limited time
     text_version: str | None = None  #: of the sentence agreed to
 

@@ -79,6 +79,7 @@ def _add_choices(routes: APIRouter, site: Site, desk: _Desk) -> None:
         reader = desk.posting(request, token)
         chosen = desk.choices(form, reader)
         if request.headers.get("x-fragment") == "preview":
+            # 200 with errors too: the script shows what the other choices bring, and leaves the fields alone.
             return desk.page(token, reader, sent=chosen, template="_preview")
         return desk.page(token, reader, sent=chosen, notice=_UNSAVED, status=422 if chosen.errors else 200)
 

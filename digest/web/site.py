@@ -12,7 +12,7 @@ from starlette.requests import Request
 from digest.compose.links import Links, OneUse
 from digest.errors import ExpiredTokenError, TokenError
 from digest.settings import packaged
-from digest.subscribers.consent import Evidence
+from digest.subscribers.consent import Evidence, Method
 from digest.web.clients import client
 from digest.web.limits import Limits
 from digest.web.pages import Pages
@@ -97,6 +97,6 @@ class Site:
         forwarded = request.headers.getlist("x-forwarded-for")
         return client(peer, forwarded, self.app.settings.web.trusted)
 
-    def evidence(self, request: Request, method: str = "web") -> Evidence:
+    def evidence(self, request: Request, method: Method = "web") -> Evidence:
         """How a step was asked for, for the consent record."""
         return Evidence(method=method, ip=self.client(request))

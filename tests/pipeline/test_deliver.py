@@ -328,7 +328,7 @@ def test_a_reader_leaves_meanwhile(outbox: Outbox) -> None:
             leaver = next(one for one in who if one.address != message.recipient)
             current = next(one for one in who if one.address == message.recipient)
             for one in (leaver, current):
-                signup.leave(one, evidence=Evidence(method="link"), now=NOW, goodbye=False)
+                signup.leave(one, evidence=Evidence(method="mail"), now=NOW, goodbye=False)
             left.append(leaver.address)
         return None
 

@@ -285,7 +285,7 @@ def test_erased_in_the_middle_of_a_plan(database: Database) -> None:
     signup = Signup(database=database, stamp=STAMP)
 
     def identify(kind: Kind, day: dt.date, who: int) -> str:
-        signup.erase(erased, evidence=Evidence(method="test"), now=NOW)
+        signup.erase(erased, evidence=Evidence(method="command"), now=NOW)
         return STAMP.message_id(kind, day, who)
 
     report = plan(database, Rankers(TAXONOMY), replace(STAMP, message_id=identify), now=NOW)

@@ -364,7 +364,7 @@ def test_a_pause(walk: Walk) -> None:
     reader = walk.reader("UTC", 7, "weekdays")
     walk.tick()
     walk.go(dt.datetime(2026, 1, 5, 12, tzinfo=dt.UTC))
-    walk.app.signup.pause(reader, evidence=Evidence(method="test"), now=walk.now)
+    walk.app.signup.pause(reader, evidence=Evidence(method="command"), now=walk.now)
     walk.go(dt.datetime(2026, 1, 6, 6, tzinfo=dt.UTC))
     assert walk.rows(reader)[-1] == (dt.date(2026, 1, 5), "sent")
     walk.go(dt.datetime(2026, 1, 8, 12, tzinfo=dt.UTC))
@@ -372,7 +372,7 @@ def test_a_pause(walk: Walk) -> None:
     with walk.app.database.read() as conn:
         paused = subscribers.get(conn, reader.id)
     assert paused is not None
-    walk.app.signup.resume(paused, evidence=Evidence(method="test"), now=walk.now)
+    walk.app.signup.resume(paused, evidence=Evidence(method="command"), now=walk.now)
     walk.go(dt.datetime(2026, 1, 9, 12, tzinfo=dt.UTC))
     assert walk.rows(reader)[-1] == (dt.date(2026, 1, 9), "sent")
     assert walk.editions(reader)[-1] == [9]

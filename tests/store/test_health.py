@@ -8,7 +8,7 @@ import pytest
 
 from digest.store import consents, health
 from digest.store.database import Database, DatabaseError
-from digest.subscribers.consent import Event, Evidence
+from digest.subscribers.consent import Event, Evidence, Method
 from digest.subscribers.subscriber import State
 from tests.factories import HOUR, NOW, add_subscriber
 
@@ -28,7 +28,7 @@ def test_a_database_that_does_not() -> None:
 
 
 @pytest.mark.parametrize("method", ["web", "api"])
-def test_sign_ups_are_counted_from_a_moment_on(database: Database, method: str) -> None:
+def test_sign_ups_are_counted_from_a_moment_on(database: Database, method: Method) -> None:
     """Counted is each address that was asked for on the pages or by the API, once, whatever became of it."""
     evidence = Evidence(method=method)
     with database.write() as conn:
@@ -45,7 +45,7 @@ def test_sign_ups_are_counted_from_a_moment_on(database: Database, method: str) 
 
 
 @pytest.mark.parametrize("method", ["command", "import", "mail"])
-def test_what_is_no_sign_up(database: Database, method: str) -> None:
+def test_what_is_no_sign_up(database: Database, method: Method) -> None:
     """What the operator adds, and a reader's change of address, raise no alarm."""
     with database.write() as conn:
         subscriber = add_subscriber(conn, state=State.PENDING)
