@@ -102,7 +102,7 @@ class Account:
             f"with a difference of {balance.difference}."
         )
 
-    def end(self, out: Path, mails: Sequence[Path]) -> None:
+    def end(self, out: Path, mails: Sequence[Path], *, base_url: str) -> None:
         self._say("")
         self._say(("Mails to open", "bold"))
         self._say("Each is there as .html for a browser, and as .eml, the bytes that went over the wire.")
@@ -118,6 +118,10 @@ class Account:
             "status",
         ):
             self._say(f"  {with_settings} {rest}")
+        self._say("")
+        self._say(("To see the pages, and follow the links of these mails", "bold"))
+        self._say(f"  {with_settings} serve")
+        self._say(f"  then open {base_url}; new mails are written to {out / 'data' / 'outbox'}")
 
     def _date(self, day: dt.date) -> None:
         self._say("")

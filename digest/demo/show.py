@@ -26,7 +26,8 @@ from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
 
-_BASE_URL, _SENDER = "https://digest.example.org", "Digest <digest@example.org>"
+#: Where `digest serve` answers with the settings that are left: so the links in the demo's mails open then.
+_BASE_URL, _SENDER = "http://127.0.0.1:8000", "Digest <digest@example.org>"
 #: Readers subscribe in the hour before the first dump.
 _SIGNED_UP_BEFORE = dt.timedelta(hours=1)
 
@@ -50,7 +51,7 @@ def show(out: Path, account: Account) -> None:
         finally:
             demo.app.database.close()
     folder.write_settings(base_url=_BASE_URL, sender=_SENDER)
-    account.end(folder.path, postbox.received)
+    account.end(folder.path, postbox.received, base_url=_BASE_URL)
 
 
 class _Clock:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import structlog
 from rich.console import Console
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from digest.cli import app
@@ -25,6 +26,8 @@ from digest.demo.folder import Folder
 from digest.demo.show import show
 from digest.errors import DigestError, UsageError
 from digest.rank.selection import Reason, ReasonKind
+from digest.settings import load
+from digest.web.application import create
 from digest.wiring import App
 
 MAILS = [f"{day}/{reader.name}" for day in DAYS for reader in READERS]
@@ -227,6 +230,21 @@ def test_the_command_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     structlog.reset_defaults()
     assert done.exit_code == 0
     assert f"  digest --config {tmp_path / 'out' / 'digest.toml'} status" in done.stdout
+
+
+def test_the_links_of_its_mails_open(tmp_path: Path) -> None:
+    """With the settings it leaves, the pages answer to the links of its mails at the address that it tells."""
+    out, said = tmp_path / "out", io.StringIO()
+    show(out, Account(Console(file=said, width=80)))
+    settings = load(out / "digest.toml")
+    assert f"then open {settings.base_url};" in said.getvalue()
+    wired = App(settings)
+    mail = next((out / "mails").rglob("vera.html")).read_text(encoding="utf-8")
+    links = re.findall(rf'href="{re.escape(settings.base_url)}(/[pu]/[^"#]+)"', mail)
+    assert {link[:3] for link in links} == {"/p/", "/u/"}
+    with TestClient(create(wired), base_url=settings.base_url) as pages:
+        assert [pages.get(link).status_code for link in links] == [200] * len(links)
+    wired.database.close()
 
 
 @pytest.mark.parametrize(
