@@ -133,7 +133,6 @@ def test_leaving_by_the_link_that_is_seen(browser: Browser, service: Service) ->
     service.publish(0)
     with opened(browser, service.url, script=False) as window:
         arrive(window, service, "leave@example.org")
-        service.advance(days=1)
         link = service.mailbox.next("leave@example.org", "/u/").link("/u/")
         assert window.go(link) == 200
         assert service.rows("SELECT state FROM subscribers") == [("active",)]
