@@ -25,7 +25,7 @@ class Counting:
         self.mails: Counter[str] = Counter()
         self.port = 0
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd calls it so
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd finds it by this name
         self.mails.update(envelope.rcpt_tos)
         return "250 2.0.0 counted"
 

@@ -27,7 +27,7 @@ _STOP_S = 30.0
 def floor() -> Iterator[int]:
     """Run the fixed page while the block runs; gives its port."""
     command = [sys.executable, "-m", "digest.bench.fixed"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:  # noqa: S603 - ourselves
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:  # noqa: S603 - this interpreter, no shell
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
@@ -54,7 +54,7 @@ def pages(verb: str, settings: Settings) -> Iterator[int]:
     config.write_text(_toml(settings), encoding="utf-8")
     command = [sys.executable, "-m", "digest", "--config", str(config), verb, "--host", HOST, "--port", "0"]
     with log.open("wb") as words:
-        process = subprocess.Popen(command, stderr=words, env=_environment())  # noqa: S603 - ourselves
+        process = subprocess.Popen(command, stderr=words, env=_environment())  # noqa: S603 - this interpreter, no shell
         try:
             yield _port(process, log)
         finally:

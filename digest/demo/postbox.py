@@ -41,7 +41,7 @@ class Postbox:
         self._thread.join()
         self._loop.close()
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd calls it so
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd finds it by this name
         """Keep a mail as it came over the wire."""
         data = envelope.original_content or b""
         recipient = envelope.rcpt_tos[0]

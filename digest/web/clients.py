@@ -11,7 +11,7 @@ from digest.settings import Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: Stands for a client whose address is not known, as on a UNIX socket: all such share their limits.
-UNKNOWN = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+UNKNOWN = "0.0.0.0"  # noqa: S104 - a key to count by, never an address to listen on
 #: Some proxies write the client's port too: 192.0.2.7:1234, [2001:db8::7]:1234.
 _WITH_PORT = re.compile(r"(?:(\d+\.\d+\.\d+\.\d+)|\[([^\]]+)\]):\d{1,5}")
 

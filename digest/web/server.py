@@ -100,7 +100,7 @@ class _Protocol(HttpToolsProtocol):
     _beside_bytes = 0
     _in_head = True
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # asyncio says BaseTransport; uvicorn narrows it so
         super().connection_made(transport)
         self._wait()
 

@@ -202,6 +202,8 @@ def test_files_have_lines_of_their_own(sqlite_database: Database, make_sqlite_ur
     other = Database(make_sqlite_url())
     with sqlite_database.write(), other.write() as conn:
         conn.exec_driver_sql("CREATE TABLE other (id)")
+    with other.read() as conn:
+        assert sa.inspect(conn).has_table("other")
     other.close()
 
 

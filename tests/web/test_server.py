@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -379,6 +380,11 @@ def test_a_client_that_does_not_read(site_app: App, extend: Extend, monkeypatch:
     ):
         conn.sendall(head("GET /large HTTP/1.1", HOST))
         lost.get(timeout=PATIENCE_S)
+        kept = 0
+        with suppress(ConnectionResetError):
+            while part := conn.recv(65_536):
+                kept += len(part)
+        assert kept < 20_000_000
 
 
 def test_what_is_no_http(site_app: App) -> None:
