@@ -16,6 +16,7 @@ from digest.errors import DigestError
 from digest.log import logger, outline
 from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
+from digest.sources.source import FOLDER
 from digest.store import health
 from digest.wiring import App
 
@@ -56,7 +57,7 @@ class Ticks:
             found = open_paths(
                 [str(path) for path in fresh], cap_bytes=cap_bytes, stdin=io.BytesIO(), now=app.clock()
             )
-            app.ingest(found, IngestOptions(zone=app.settings.tzinfo))
+            app.ingest(found, IngestOptions(source=FOLDER, zone=app.settings.tzinfo))
         self._known = {str(path): written for path, written in times.items()}
 
     def plan(self) -> None:

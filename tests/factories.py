@@ -138,6 +138,7 @@ def keep_dump(
     kept = Dump(
         sha256=hashlib.sha256(data).hexdigest(),
         name=name,
+        source="folder",
         size_bytes=len(data),
         status=DumpStatus.STORED,
         received_at=at,
@@ -148,7 +149,7 @@ def keep_dump(
         background=background,
     )
     dump_id = dumps.add(conn, kept, data)
-    dumps.arrive(conn, dump_id, name=name, at=at, dated=dated)
+    dumps.arrive(conn, dump_id, source="folder", name=name, at=at, dated=dated)
     return dump_id
 
 

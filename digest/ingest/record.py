@@ -5,6 +5,38 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Announced(StrEnum):
+    """How arXiv announces a listed paper."""
+
+    NEW = "new"
+    CROSS = "cross"  #: listed in one more category
+    REPLACE = "replace"  #: a new version of a known paper
+    REPLACE_CROSS = "replace-cross"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What else a dump may say of a paper; nothing here where it does not: no field is ever guessed."""
+
+    summary: str = ""  #: a line or two in place of an abstract, as a machine writes them
+    author_count: int | None = None  #: where a page says "3 authors" and names none
+    submitter: str | None = None  #: user name of who put it on the page
+    organisation: str | None = None
+    keywords: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()  #: of arXiv, the primary one first
+    project_url: str | None = None  #: https, or http as given
+    thumbnail_url: str | None = None
+    submitted_at: dt.datetime | None = None  #: when it was put on the page, aware
+    updated_at: dt.datetime | None = None  #: of its newest version, aware
+    version: int | None = None  #: of arXiv, from 1
+    announced: Announced | None = None
+    withdrawn: bool = False
+
+
+NO_DETAILS = Details()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +52,11 @@ class Record:
     authors: tuple[str, ...] = ()
     votes: int | None = None
     comments: int | None = None
+    stars: int | None = None  #: of its repository
     published_at: dt.datetime | None = None  #: the paper's own date, aware
     url: str | None = None  #: page of the paper, https
     code_url: str | None = None  #: repository named by the dump, not found in the text
+    details: Details = NO_DETAILS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +80,6 @@ class DumpDate:
 class Reading:
     """A dump being read. `items` is read once, lazily; it may raise `DumpError` at any row."""
 
-    format: str  #: "text-a", "text-b", "daily-papers-json"
+    format: str  #: one of `formats.FORMATS`
     date: DumpDate | None
     items: Iterator[Record | Reject]

@@ -21,6 +21,7 @@ from digest.ingest.record import Record, Reject
 from digest.ingest.titles import title_key
 from digest.log import logger
 from digest.sources.dump import Oversize, RawDump, Unreadable
+from digest.sources.source import COMMAND
 from digest.store import dumps, papers
 from digest.store.database import Database
 from digest.store.dumps import Dump, DumpStatus
@@ -37,6 +38,7 @@ _log = logger("ingest")
 class IngestOptions:
     """What the operator says of the dumps at hand."""
 
+    source: str = COMMAND  #: who brought them
     zone: dt.tzinfo = dt.UTC  #: whose calendar dates a file by its time
     seen_on: dt.date | None = None  #: when the page was seen, for dumps that do not say
     as_new: bool = False  #: mail the papers of old dumps as new, too
@@ -131,7 +133,7 @@ def _one(
     if isinstance(found, Unreadable):
         return DumpReport(name=found.name, status="unreadable", reason=found.reason)
     if isinstance(found, Oversize):
-        return _refuse(database, found, now)
+        return _refuse(database, found, now, options)
     with database.write() as conn:
         dumps.alone(conn)
         known = dumps.find(conn, hashlib.sha256(found.data).hexdigest())
@@ -142,7 +144,8 @@ def _one(
             known = replace(known, modified_at=found.modified_at)
         dump = known or _keep(conn, found, now, options)
         report = _store(conn, replace(dump, name=found.name), found.data, on_records, options)
-        dumps.arrive(conn, dump.id, name=found.name, at=now, dated=report.dated or _day(found, options))
+        day = report.dated or _day(found, options)
+        dumps.arrive(conn, dump.id, source=options.source, name=found.name, at=now, dated=day)
         return report
 
 
@@ -150,6 +153,7 @@ def _keep(conn: Connection, found: RawDump, now: dt.datetime, options: IngestOpt
     dump = Dump(
         sha256=hashlib.sha256(found.data).hexdigest(),
         name=found.name,
+        source=options.source,
         size_bytes=len(found.data),
         status=DumpStatus.QUARANTINED,  # until it has been read whole
         received_at=now,
@@ -164,7 +168,7 @@ def _again(
 ) -> DumpReport:
     """The same bytes: no paper changes, but they are an arrival, and a sighting of that day."""
     day = _day(found, options)
-    dumps.arrive(conn, known.id, name=found.name, at=now, dated=day)
+    dumps.arrive(conn, known.id, source=options.source, name=found.name, at=now, dated=day)
     return DumpReport(
         name=found.name,
         format=known.format,
@@ -181,7 +185,7 @@ def _day(found: RawDump, options: IngestOptions) -> dt.date:
     return options.seen_on or found.modified_at.astimezone(options.zone).date()
 
 
-def _refuse(database: Database, found: Oversize, now: dt.datetime) -> DumpReport:
+def _refuse(database: Database, found: Oversize, now: dt.datetime, options: IngestOptions) -> DumpReport:
     reason = f"{found.size_bytes:,} bytes, over the cap"
     with database.write() as conn:
         dumps.alone(conn)
@@ -189,6 +193,7 @@ def _refuse(database: Database, found: Oversize, now: dt.datetime) -> DumpReport
             refused = Dump(
                 sha256=found.sha256,
                 name=found.name,
+                source=options.source,
                 size_bytes=found.size_bytes,
                 status=DumpStatus.REFUSED,
                 reason=reason,

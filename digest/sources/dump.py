@@ -13,6 +13,7 @@ class RawDump:
     name: str  #: as it was asked for; `folder/file` in a folder, `archive.zip!member` in an archive
     data: bytes
     modified_at: dt.datetime  #: the file's time, in UTC; of standard input, when it was read
+    seen_on: dt.date | None = None  #: the day that the source was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from digest.store.schema import arrivals, dumps, rejects
 
 
 class DumpStatus(StrEnum):
+    READING = "reading"  #: its rows are staged, and shown to nobody
     STORED = "stored"  #: its papers are shown
     QUARANTINED = "quarantined"  #: kept whole, nothing of it stored
     REFUSED = "refused"  #: over the cap: name, size and hash only
@@ -25,6 +26,7 @@ class Dump:
     id: int = 0  #: 0 until kept
     sha256: str  #: of the decompressed bytes
     name: str
+    source: str  #: which brought it first
     size_bytes: int
     status: DumpStatus
     received_at: dt.datetime
@@ -37,6 +39,7 @@ class Dump:
     reason: str | None = None
     line: int | None = None
     records: int = 0
+    fields: Mapping[str, int] = field(default_factory=dict)  #: how many records give each
 
 
 _COLUMNS = [column for column in dumps.c if column.name != "body"]
@@ -72,14 +75,16 @@ def settle(conn: Connection, dump_id: int, **values: object) -> None:
     conn.execute(sa.update(dumps).where(dumps.c.id == dump_id).values(**values))
 
 
-def arrive(conn: Connection, dump_id: int, *, name: str, at: dt.datetime, dated: dt.date) -> None:
+def arrive(
+    conn: Connection, dump_id: int, *, name: str, at: dt.datetime, dated: dt.date, source: str
+) -> None:
     """Log that these bytes came, be it for the first time or again; once a day under one name."""
     same = sa.select(arrivals.c.id).where(
         arrivals.c.dump_id == dump_id, arrivals.c.name == name, arrivals.c.dated == dated
     )
     if conn.scalar(same.limit(1)) is not None:
         return  # a restart looks into the same folder again
-    conn.execute(sa.insert(arrivals).values(dump_id=dump_id, name=name, at=at, dated=dated))
+    conn.execute(sa.insert(arrivals).values(dump_id=dump_id, source=source, name=name, at=at, dated=dated))
 
 
 def reject(conn: Connection, dump_id: int, rows: list[tuple[int, str]]) -> None:

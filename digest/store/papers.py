@@ -252,7 +252,7 @@ def _create(
     new = {paper: clean for paper, clean in reversed(list(zip(placed, batch, strict=True))) if paper < 0}
     ids_of = {paper: arxiv for arxiv, paper in names.by_arxiv.items()}
     rows: list[dict[str, object]] = [
-        {"arxiv_id": ids_of.get(paper), "title_key": new[paper].title_key, "authors": []}
+        {"arxiv_id": ids_of.get(paper), "title_key": new[paper].title_key, "authors": [], "details": {}}
         for paper in sorted(new, reverse=True)
     ]
     made: dict[int, int] = {}
@@ -316,6 +316,7 @@ def _sighting(dump_id: int, clean: CleanRecord, paper_id: int, revision_id: int)
         "published_at": seen.published_at,
         "url": seen.url,
         "code_url": clean.code_url,
+        "details": {},
     }
 
 

@@ -23,15 +23,17 @@ dumps = sa.Table(
     # One dump, however often it arrives: the same bytes again change no paper.
     sa.Column("sha256", sa.String(64), nullable=False, unique=True),
     sa.Column("name", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),  # which brought it first
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("format", sa.Text),
     sa.Column("dated", sa.Date),
     sa.Column("dated_by", sa.Text),
     sa.Column("background", sa.Boolean, nullable=False),
-    sa.Column("status", sa.Text, nullable=False),  # stored, quarantined, refused
+    sa.Column("status", sa.Text, nullable=False),  # reading, stored, quarantined, refused
     sa.Column("reason", sa.Text),
     sa.Column("line", sa.Integer),
     sa.Column("records", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fields", sa.JSON, nullable=False),  # how many of its records give each field
     sa.Column("received_at", Instant, nullable=False),
     sa.Column("seen_on", sa.Date),  # what the operator said, kept so that a replay decides alike
     sa.Column("modified_at", Instant, nullable=False),
@@ -43,9 +45,38 @@ arrivals = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("dump_id", sa.ForeignKey("dumps.id"), nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("dated", sa.Date, nullable=False),  # the day that the same bytes stood for this time
+    sa.Index("ix_arrivals_source_at", "source", "at"),
+)
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    # What the last looks came to, so that a restart neither asks too soon nor forgets what it was told.
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("tried_at", Instant),
+    sa.Column("succeeded_at", Instant),
+    sa.Column("next_at", Instant),  # not asked before
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
+    sa.Column("reason", sa.Text),  # of the last failure
+    sa.Column("validators", sa.JSON, nullable=False),  # by URL: ETag and Last-Modified of its last answer
+)
+
+alarms = sa.Table(
+    "alarms",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),  # a source, or empty
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("raised_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("text", sa.Text, nullable=False),
+    # One mail a day of what goes on, whoever looks, however often.
+    sa.UniqueConstraint("name", "about", "day"),
 )
 
 rejects = sa.Table(
@@ -68,6 +99,7 @@ revisions = sa.Table(
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("abstract", sa.Text, nullable=False),
     sa.Column("title_key", sa.Text, nullable=False),
+    sa.Column("opening", sa.Text, index=True),  # of its abstract: what near-equal titles are looked for under
     sa.Column("code_urls", sa.JSON, nullable=False),
 )
 
@@ -93,12 +125,18 @@ papers = sa.Table(
     sa.Column("url", sa.Text),
     sa.Column("code_url", sa.Text),
     sa.Column("votes", sa.Integer),
+    sa.Column("comments", sa.Integer),
+    sa.Column("stars", sa.Integer),
+    sa.Column("doi", sa.Text),
+    sa.Column("details", sa.JSON, nullable=False),
     sa.Column("first_seen", sa.Date),
     sa.Column("last_seen", sa.Date),
     sa.Column("background", sa.Boolean, nullable=False, server_default=sa.false()),
+    # A paper that is no more: its sightings went to the other, or a person says that it is the other.
     sa.Column("merged_into", sa.ForeignKey("papers.id"), index=True),
 )
 
+_HAS_DOI = sa.text("doi IS NOT NULL")
 sightings = sa.Table(
     "sightings",
     metadata,
@@ -108,15 +146,40 @@ sightings = sa.Table(
     sa.Column("paper_id", sa.ForeignKey("papers.id"), nullable=False, index=True),
     sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False),
     sa.Column("arxiv_id", sa.Text),
+    sa.Column("doi", sa.Text),
     sa.Column("title_key", sa.Text, nullable=False, index=True),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("votes", sa.Integer),
     sa.Column("comments", sa.Integer),
+    sa.Column("stars", sa.Integer),
     sa.Column("published_at", Instant),
     sa.Column("url", sa.Text),
     sa.Column("code_url", sa.Text),
+    sa.Column("details", sa.JSON, nullable=False),
     # One row of a dump is one sighting, however often the dump is read.
     sa.UniqueConstraint("dump_id", "position"),
+    sa.Index("ix_sightings_doi", "doi", sqlite_where=_HAS_DOI, postgresql_where=_HAS_DOI),
+)
+
+joins = sa.Table(
+    "joins",
+    metadata,
+    # What a person has said of identity, kept apart from what the rules say, and applied again by every replay.
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    # "merge": `paper_id` is `into_id`. "split": the text `revision_hash` is of `paper_id`, whatever its names.
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("paper_id", sa.ForeignKey("papers.id"), nullable=False, index=True),
+    sa.Column("into_id", sa.ForeignKey("papers.id")),
+    sa.Column("revision_hash", sa.String(64), index=True),
+)
+
+near = sa.Table(
+    "near",
+    metadata,
+    # Two texts of near-equal titles whose abstracts agree, the smaller id first.
+    sa.Column("one_id", sa.ForeignKey("revisions.id"), primary_key=True),
+    sa.Column("other_id", sa.ForeignKey("revisions.id"), primary_key=True, index=True),
 )
 
 edition_papers = sa.Table(
@@ -130,6 +193,7 @@ edition_papers = sa.Table(
     sa.Column("url", sa.Text),
     sa.Column("code_url", sa.Text),
     sa.Column("votes", sa.Integer),
+    sa.Column("summary", sa.Text),  # shown where the text has no abstract
     sa.Column("place", sa.Integer, nullable=False),
     sa.Column("trend", sa.Float, nullable=False),
 )
@@ -217,7 +281,7 @@ deliveries = sa.Table(
     "deliveries",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), nullable=False),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id")),  # none: to the operator
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("local_date", sa.Date, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
@@ -225,6 +289,7 @@ deliveries = sa.Table(
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
     sa.Column("picks", sa.JSON, nullable=False),
+    sa.Column("note", sa.Text),  # what an alarm says
     sa.Column("leftover", sa.Integer, nullable=False),
     # The span of editions, for giving back: after `cursor_edition_id`, up to `edition_id`.
     sa.Column("cursor_edition_id", sa.Integer),

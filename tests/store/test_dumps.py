@@ -12,6 +12,7 @@ from tests.factories import DAY, NOW, TODAY, keep_dump
 GIVEN = Dump(
     sha256="ab" * 32,
     name="papers.json",
+    source="folder",
     size_bytes=5_000_000_000,  # over 32 bits
     status=DumpStatus.QUARANTINED,
     received_at=NOW,

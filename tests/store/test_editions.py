@@ -58,7 +58,7 @@ def test_sightings_of_a_new_paper(database: Database) -> None:
         list_records(conn, [clean_record(KITE, position=3, votes=5)], "1", dated=TODAY - DAY)
         list_records(conn, [clean_record(KITE, position=1, votes=8)], "2", dated=TODAY)
         first = next(iter(dumps.every(conn)))
-        dumps.arrive(conn, first.id, name="1 again", at=NOW + DAY, dated=TODAY + DAY)
+        dumps.arrive(conn, first.id, source="folder", name="1 again", at=NOW + DAY, dated=TODAY + DAY)
         (paper,) = editions.new_papers(conn)
     assert paper.seen == (
         Seen(day=TODAY - DAY, position=3, votes=5),

@@ -36,7 +36,13 @@ from tests.factories import (
 TABLES = tuple(metadata.tables)
 MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, subscribers, uses)
 DUMP = Dump(
-    sha256="cd" * 32, name="x", size_bytes=1, status=DumpStatus.STORED, received_at=NOW, modified_at=NOW
+    sha256="cd" * 32,
+    name="x",
+    source="folder",
+    size_bytes=1,
+    status=DumpStatus.STORED,
+    received_at=NOW,
+    modified_at=NOW,
 )
 PROGRESS = Progress(
     subscriber_id=1,
@@ -76,7 +82,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     ),
     "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
     "dumps.add": lambda conn: dumps.add(conn, DUMP, b"x"),
-    "dumps.arrive": lambda conn: dumps.arrive(conn, 1, name="again", at=NOW, dated=TODAY),
+    "dumps.arrive": lambda conn: dumps.arrive(conn, 1, source="folder", name="again", at=NOW, dated=TODAY),
     "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", modified_at=NOW),
     "dumps.reject": lambda conn: dumps.reject(conn, 1, [(1, "no title")]),
     "dumps.settle": lambda conn: dumps.settle(conn, 1, reason="cut"),

@@ -13,10 +13,23 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "alarms",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("about", sa.Text(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("raised_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alarms")),
+        sa.UniqueConstraint("name", "about", "day", name=op.f("uq_alarms_name_about_day")),
+    )
+    op.create_table(
         "dumps",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("size_bytes", sa.BigInteger(), nullable=False),
         sa.Column("format", sa.Text(), nullable=True),
         sa.Column("dated", sa.Date(), nullable=True),
@@ -26,6 +39,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("line", sa.Integer(), nullable=True),
         sa.Column("records", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
         sa.Column("received_at", Instant(), nullable=False),
         sa.Column("seen_on", sa.Date(), nullable=True),
         sa.Column("modified_at", Instant(), nullable=False),
@@ -63,9 +77,22 @@ def upgrade() -> None:
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("abstract", sa.Text(), nullable=False),
         sa.Column("title_key", sa.Text(), nullable=False),
+        sa.Column("opening", sa.Text(), nullable=True),
         sa.Column("code_urls", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revisions")),
         sa.UniqueConstraint("hash", name=op.f("uq_revisions_hash")),
+    )
+    op.create_index(op.f("ix_revisions_opening"), "revisions", ["opening"], unique=False)
+    op.create_table(
+        "sources",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tried_at", Instant(), nullable=True),
+        sa.Column("succeeded_at", Instant(), nullable=True),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("validators", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_sources")),
     )
     op.create_table(
         "suppressions",
@@ -78,15 +105,24 @@ def upgrade() -> None:
         "arrivals",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("dump_id", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("dated", sa.Date(), nullable=False),
         sa.ForeignKeyConstraint(["dump_id"], ["dumps.id"], name=op.f("fk_arrivals_dump_id_dumps")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_arrivals")),
     )
-    with op.batch_alter_table("arrivals", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_arrivals_dump_id"), ["dump_id"], unique=False)
-
+    op.create_index(op.f("ix_arrivals_dump_id"), "arrivals", ["dump_id"], unique=False)
+    op.create_index("ix_arrivals_source_at", "arrivals", ["source", "at"], unique=False)
+    op.create_table(
+        "near",
+        sa.Column("one_id", sa.Integer(), nullable=False),
+        sa.Column("other_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["one_id"], ["revisions.id"], name=op.f("fk_near_one_id_revisions")),
+        sa.ForeignKeyConstraint(["other_id"], ["revisions.id"], name=op.f("fk_near_other_id_revisions")),
+        sa.PrimaryKeyConstraint("one_id", "other_id", name=op.f("pk_near")),
+    )
+    op.create_index(op.f("ix_near_other_id"), "near", ["other_id"], unique=False)
     op.create_table(
         "papers",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -97,6 +133,10 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("code_url", sa.Text(), nullable=True),
         sa.Column("votes", sa.Integer(), nullable=True),
+        sa.Column("comments", sa.Integer(), nullable=True),
+        sa.Column("stars", sa.Integer(), nullable=True),
+        sa.Column("doi", sa.Text(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("first_seen", sa.Date(), nullable=True),
         sa.Column("last_seen", sa.Date(), nullable=True),
         sa.Column("background", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -108,10 +148,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
         sa.UniqueConstraint("arxiv_id", name=op.f("uq_papers_arxiv_id")),
     )
-    with op.batch_alter_table("papers", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_papers_merged_into"), ["merged_into"], unique=False)
-        batch_op.create_index(batch_op.f("ix_papers_title_key"), ["title_key"], unique=False)
-
+    op.create_index(op.f("ix_papers_merged_into"), "papers", ["merged_into"], unique=False)
+    op.create_index(op.f("ix_papers_title_key"), "papers", ["title_key"], unique=False)
     op.create_table(
         "rejects",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -121,9 +159,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["dump_id"], ["dumps.id"], name=op.f("fk_rejects_dump_id_dumps")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rejects")),
     )
-    with op.batch_alter_table("rejects", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_rejects_dump_id"), ["dump_id"], unique=False)
-
+    op.create_index(op.f("ix_rejects_dump_id"), "rejects", ["dump_id"], unique=False)
     op.create_table(
         "subscribers",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -167,9 +203,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("address_key", name=op.f("uq_subscribers_address_key")),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("subscribers", schema=None) as batch_op:
-        batch_op.create_index("ix_subscribers_due_at", ["due_at"], unique=False)
-
+    op.create_index("ix_subscribers_due_at", "subscribers", ["due_at"], unique=False)
     op.create_table(
         "consents",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -184,21 +218,20 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consents")),
     )
-    with op.batch_alter_table("consents", schema=None) as batch_op:
-        batch_op.create_index("ix_consents_at", ["at"], unique=False)
-        batch_op.create_index(
-            "ix_consents_ip",
-            ["at"],
-            unique=False,
-            sqlite_where=sa.text("ip IS NOT NULL"),
-            postgresql_where=sa.text("ip IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_consents_subscriber_id"), ["subscriber_id"], unique=False)
-
+    op.create_index("ix_consents_at", "consents", ["at"], unique=False)
+    op.create_index(
+        "ix_consents_ip",
+        "consents",
+        ["at"],
+        unique=False,
+        sqlite_where=sa.text("ip IS NOT NULL"),
+        postgresql_where=sa.text("ip IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_consents_subscriber_id"), "consents", ["subscriber_id"], unique=False)
     op.create_table(
         "deliveries",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=True),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("local_date", sa.Date(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
@@ -206,6 +239,7 @@ def upgrade() -> None:
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("picks", sa.JSON(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
         sa.Column("leftover", sa.Integer(), nullable=False),
         sa.Column("cursor_edition_id", sa.Integer(), nullable=True),
         sa.Column("edition_id", sa.Integer(), nullable=True),
@@ -233,10 +267,8 @@ def upgrade() -> None:
         ),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index("ix_deliveries_edition_id", ["edition_id"], unique=False)
-        batch_op.create_index("ix_deliveries_open", ["status", "due_at"], unique=False)
-
+    op.create_index("ix_deliveries_edition_id", "deliveries", ["edition_id"], unique=False)
+    op.create_index("ix_deliveries_open", "deliveries", ["status", "due_at"], unique=False)
     op.create_table(
         "edition_papers",
         sa.Column("edition_id", sa.Integer(), nullable=False),
@@ -246,6 +278,7 @@ def upgrade() -> None:
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("code_url", sa.Text(), nullable=True),
         sa.Column("votes", sa.Integer(), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
         sa.Column("place", sa.Integer(), nullable=False),
         sa.Column("trend", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -259,6 +292,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("paper_id", name=op.f("uq_edition_papers_paper_id")),
     )
     op.create_table(
+        "joins",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("paper_id", sa.Integer(), nullable=False),
+        sa.Column("into_id", sa.Integer(), nullable=True),
+        sa.Column("revision_hash", sa.String(length=64), nullable=True),
+        sa.ForeignKeyConstraint(["into_id"], ["papers.id"], name=op.f("fk_joins_into_id_papers")),
+        sa.ForeignKeyConstraint(["paper_id"], ["papers.id"], name=op.f("fk_joins_paper_id_papers")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_joins")),
+    )
+    op.create_index(op.f("ix_joins_paper_id"), "joins", ["paper_id"], unique=False)
+    op.create_index(op.f("ix_joins_revision_hash"), "joins", ["revision_hash"], unique=False)
+    op.create_table(
         "sightings",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("dump_id", sa.Integer(), nullable=False),
@@ -266,13 +313,16 @@ def upgrade() -> None:
         sa.Column("paper_id", sa.Integer(), nullable=False),
         sa.Column("revision_id", sa.Integer(), nullable=False),
         sa.Column("arxiv_id", sa.Text(), nullable=True),
+        sa.Column("doi", sa.Text(), nullable=True),
         sa.Column("title_key", sa.Text(), nullable=False),
         sa.Column("authors", sa.JSON(), nullable=False),
         sa.Column("votes", sa.Integer(), nullable=True),
         sa.Column("comments", sa.Integer(), nullable=True),
+        sa.Column("stars", sa.Integer(), nullable=True),
         sa.Column("published_at", Instant(), nullable=True),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("code_url", sa.Text(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["dump_id"], ["dumps.id"], name=op.f("fk_sightings_dump_id_dumps")),
         sa.ForeignKeyConstraint(["paper_id"], ["papers.id"], name=op.f("fk_sightings_paper_id_papers")),
         sa.ForeignKeyConstraint(
@@ -281,10 +331,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sightings")),
         sa.UniqueConstraint("dump_id", "position", name=op.f("uq_sightings_dump_id_position")),
     )
-    with op.batch_alter_table("sightings", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sightings_paper_id"), ["paper_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_sightings_title_key"), ["title_key"], unique=False)
-
+    op.create_index(
+        "ix_sightings_doi",
+        "sightings",
+        ["doi"],
+        unique=False,
+        sqlite_where=sa.text("doi IS NOT NULL"),
+        postgresql_where=sa.text("doi IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_sightings_paper_id"), "sightings", ["paper_id"], unique=False)
+    op.create_index(op.f("ix_sightings_title_key"), "sightings", ["title_key"], unique=False)
     op.create_table(
         "uses",
         sa.Column("purpose", sa.Text(), nullable=False),
