@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import codecs
 import re
+from types import MappingProxyType
 
 from digest.errors import DumpError
 from digest.ingest.formats import daily_papers, text
 from digest.ingest.record import Reading
 
+#: Formats, and which gives the better text where several list a paper on one day: the greater number.
+#: By format and not by source: the same bytes may come from two sources, in any order.
+FORMATS = MappingProxyType(
+    {
+        "text-a": 0,
+        "text-b": 0,
+        "rendering": 1,
+        "papers-cards-html": 2,
+        "rss": 3,
+        "atom": 3,
+        "json-feed": 3,
+        "papers-page-html": 4,
+        "daily-papers-json": 4,
+        "arxiv-rss": 5,
+        "arxiv-atom": 5,
+    }
+)
 _MARKUP = re.compile(rb"<[!?a-zA-Z]")
 _JSON = re.compile(rb"\[\s*(?:[\[{\]\"]|\Z)|\{\s*(?:[\"}]|\Z)")
 #: Checked and dropped in pieces of this many bytes, so that no second copy of a large dump is held.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from digest.errors import DumpError
 from digest.ingest.arxiv import arxiv_id
+from digest.ingest.formats.values import count, sound, text, time
 from digest.ingest.record import DumpDate, Reading, Record, Reject
 
 _FORMAT = "daily-papers-json"
@@ -21,7 +21,6 @@ _BLANK = " \t\n\r"
 _WINDOW = 1 << 18
 #: Bytes; a row is 3 kB as a rule, and abstracts of 10 MB are refused further on.
 _LONGEST_ROW = 1 << 25
-_UNSOUND = re.compile("[\x00\ud800-\udfff]")
 
 
 def read(data: bytes) -> Reading:
@@ -67,56 +66,31 @@ def _item(row: object, number: int, position: int) -> Record | Reject:
         return Reject(line=number, reason="a paper without a title")
     if not isinstance(identifier, str) or not identifier.strip():
         return Reject(line=number, reason="a paper without an id")
-    identifier = _sound(identifier.strip())
+    identifier = sound(identifier.strip())
     return Record(
         position=position,
         line=number,
-        title=_sound(title),
-        abstract=_text(paper.get("summary")),
+        title=sound(title),
+        abstract=text(paper.get("summary")),
         arxiv_id=arxiv_id(identifier),
         authors=_authors(paper.get("authors")),
-        votes=_count(paper.get("upvotes")),
-        comments=_count(row.get("numComments")),
-        published_at=_time(paper.get("publishedAt")),
+        votes=count(paper.get("upvotes")),
+        comments=count(row.get("numComments")),
+        published_at=time(paper.get("publishedAt")),
         url=f"https://huggingface.co/papers/{identifier}",
-        code_url=_text(paper.get("githubRepo")) or None,
+        code_url=text(paper.get("githubRepo")) or None,
     )
 
 
 def _authors(value: object) -> tuple[str, ...]:
     rows = value if isinstance(value, list) else []
     named = (row for row in rows if isinstance(row, dict) and row.get("hidden") is not True)
-    return tuple(name for row in named if (name := _text(row.get("name")).strip()))
-
-
-def _text(value: object) -> str:
-    return _sound(value) if isinstance(value, str) else ""
-
-
-def _sound(text: str) -> str:
-    """Without what no database and no mail can hold: NUL, and a surrogate without its other half."""
-    return _UNSOUND.sub("\ufffd", text)
-
-
-def _count(value: object) -> int | None:
-    # A boolean is an int to Python, and none of these counts.
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
-
-
-def _time(value: object) -> dt.datetime | None:
-    """An ISO time, UTC where it names no zone."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = dt.datetime.fromisoformat(value)
-        return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        return None
+    return tuple(name for row in named if (name := text(row.get("name")).strip()))
 
 
 def _day(value: object) -> str:
-    time = _time(value)
-    return time.date().isoformat() if time else ""
+    moment = time(value)
+    return moment.date().isoformat() if moment else ""
 
 
 def _rows(data: bytes) -> Iterator[object]:
@@ -145,7 +119,7 @@ def _rows(data: bytes) -> Iterator[object]:
 
 def _what_else(value: object) -> str:
     if isinstance(value, Mapping) and isinstance(value.get("error"), str):
-        return f"the answer is an error: {_sound(value['error'])[:200]}"
+        return f"the answer is an error: {sound(value['error'])[:200]}"
     return "JSON, but not a list of papers"
 
 
