@@ -60,6 +60,7 @@ sources = sa.Table(
     sa.Column("tried_at", Instant),
     sa.Column("succeeded_at", Instant),
     sa.Column("next_at", Instant),  # not asked before
+    sa.Column("wait_until", Instant),  # as its Retry-After said: not asked before, by a person neither
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row
     sa.Column("reason", sa.Text),  # of the last failure
     sa.Column("validators", sa.JSON, nullable=False),  # by URL: ETag and Last-Modified of its last answer

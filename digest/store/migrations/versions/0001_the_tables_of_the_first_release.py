@@ -89,6 +89,7 @@ def upgrade() -> None:
         sa.Column("tried_at", Instant(), nullable=True),
         sa.Column("succeeded_at", Instant(), nullable=True),
         sa.Column("next_at", Instant(), nullable=True),
+        sa.Column("wait_until", Instant(), nullable=True),
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("validators", sa.JSON(), nullable=False),
