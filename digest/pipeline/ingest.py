@@ -49,6 +49,7 @@ class DumpReport:
     """What became of one dump."""
 
     name: str
+    source: str = COMMAND  #: which brought it
     format: str | None = None
     records: int = 0
     new: int = 0

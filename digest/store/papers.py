@@ -12,9 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from digest.ingest.paper import CleanRecord, Current, Names, Sighting, current, is_revision
+from digest.ingest.record import Details
 from digest.store import engines
+from digest.store.details import details_of
+from digest.store.joins import Join, joins, merge, split, unmerge
 from digest.store.schema import dumps, edition_papers, papers, revisions, sightings
 from digest.store.types import unpaired
+
+__all__ = ["Join", "Paper", "joins", "merge", "split", "unmerge"]
 
 #: Values in one IN list: well under SQLite's limit of 32,766 variables.
 _CHUNK = 5_000
@@ -32,10 +37,14 @@ class Paper:
     url: str | None
     code_urls: tuple[str, ...]
     votes: int | None
+    comments: int | None
+    stars: int | None  #: of its repository
+    doi: str | None
+    details: Details
     first_seen: dt.date
     last_seen: dt.date
     edition_id: int | None  #: None while no edition holds it
-    background: bool
+    background: bool  #: known before, and never mailed as new
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +192,10 @@ def _paper(row: Row[Any]) -> Paper:
         url=row.url,
         code_urls=tuple(code),
         votes=row.votes,
+        comments=row.comments,
+        stars=row.stars,
+        doi=row.doi,
+        details=details_of(row.details),
         first_seen=row.first_seen,
         last_seen=row.last_seen,
         edition_id=row.edition_id,

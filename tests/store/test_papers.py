@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
 from digest.ingest.paper import CleanRecord
+from digest.ingest.record import NO_DETAILS
 from digest.store import dumps, papers
 from digest.store.database import Database
 from digest.store.papers import Change, Paper
@@ -208,6 +209,10 @@ def test_text_and_facts_of_a_paper(database: Database) -> None:
             url="https://arxiv.org/abs/2601.00001",
             code_urls=("https://example.org/code",),
             votes=9,
+            comments=None,
+            stars=None,
+            doi=None,
+            details=NO_DETAILS,
             first_seen=TODAY - 2 * DAY,
             last_seen=TODAY,
             edition_id=None,
