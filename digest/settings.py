@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 import os
 import re
@@ -12,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -25,6 +27,9 @@ from pydantic_settings import (
 
 from digest.compose.links import CONFIRM_AGE
 from digest.errors import AddressError, PreferenceError, SettingsError
+from digest.sources.kinds import KINDS
+from digest.sources.request import shown
+from digest.sources.source import COMMAND, FOLDER, Source, SourceKind
 from digest.subscribers.address import normalise
 from digest.subscribers.preferences import schedule
 
@@ -33,6 +38,10 @@ Hour = Annotated[int, Field(ge=0, le=23)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: NAME, or NAME:PORT, as a browser writes it into Host; an IPv6 address stands in brackets.
 _HOST = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+#: A feed's address; what stands before the host or behind the path may be secret, and is never repeated.
+_WEB_URL = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?")
+_SOURCE_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.(?:[A-Za-z]+(?:-[A-Za-z]+)*|\*))?")
 _LIMITS_URLS = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 
 
@@ -157,6 +166,88 @@ class WebSettings(_Section):
         return tuple(ipaddress.ip_network(network) for network in self.proxies)
 
 
+class SourceSettings(_Section):
+    """One table `[sources.NAME]`. What is not set follows the kind."""
+
+    kind: Literal["daily-papers", "arxiv", "feed", "page"] = Field(
+        description="daily-papers, arxiv, feed (RSS, Atom, JSON Feed) or page (any address whose answer is a dump)"
+    )
+    url: str | None = Field(
+        None, description="where it is asked; the public one of daily-papers and arxiv if not set"
+    )
+    categories: tuple[str, ...] = Field((), description="of arxiv alone: categories, as in cs.LG")
+    every_minutes: float | None = Field(
+        None, ge=1, le=10080, description="minutes between two looks; 60, of arxiv 1440 (a day), if not set"
+    )
+    pause_s: float | None = Field(
+        None,
+        ge=0,
+        le=3600,
+        description="seconds between two requests; 1, of arxiv 3, which is the least its terms allow, if not set",
+    )
+    days: int | None = Field(
+        None, ge=1, le=31, description="of daily-papers alone: dates asked for at each look; 2 if not set"
+    )
+    expected: int | None = Field(
+        None, ge=1, description="papers listed on a usual working day; learned if not set"
+    )
+    allow_private: bool = Field(
+        False, description="whether it may be on this machine or network, and plain http://"
+    )
+
+    @field_validator("categories")
+    @classmethod
+    def _categories(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for category in value:
+            if not _CATEGORY.fullmatch(category):
+                raise ValueError(f"{category!r} is not a category such as cs.LG")
+        return value
+
+    @model_validator(mode="after")
+    def _by_kind(self) -> SourceSettings:
+        kind = KINDS[SourceKind(self.kind)]
+        for key in ("categories", "days"):
+            if getattr(self, key) and key not in kind.takes:
+                raise ValueError(f"{key} means nothing to a source of kind {self.kind}")
+        for key in sorted(kind.needs):
+            if not getattr(self, key):
+                raise ValueError(f"a source of kind {self.kind} needs {key}")
+        if self.pause_s is not None and dt.timedelta(seconds=self.pause_s) < kind.least_pause:
+            least_s = kind.least_pause.total_seconds()
+            raise ValueError(f"pause_s: at least {least_s:g}, as the terms of use of {self.kind} ask")
+        if self.url is not None:
+            self._check_url(self.url)
+        return self
+
+    def _check_url(self, url: str) -> None:
+        # Not repeated: a token may stand in it.
+        if not _WEB_URL.fullmatch(url):
+            raise ValueError("url: has to be an address such as https://papers.example.org/feed")
+        if not url.startswith("https://") and not self.allow_private:
+            raise ValueError("url: has to start with https:// (http:// takes allow_private = true)")
+
+    @property
+    def shown_url(self) -> str:
+        """Where it is asked, without what may be secret."""
+        return shown(self.url or KINDS[SourceKind(self.kind)].url)
+
+    def source(self, name: str) -> Source:
+        """The source that this table names, with what its kind fills in."""
+        kind = KINDS[SourceKind(self.kind)]
+        minutes, pause_s = self.every_minutes, self.pause_s
+        return Source(
+            name=name,
+            kind=SourceKind(self.kind),
+            url=self.url or kind.url,
+            categories=self.categories,
+            every=kind.every if minutes is None else dt.timedelta(minutes=minutes),
+            pause=kind.pause if pause_s is None else dt.timedelta(seconds=pause_s),
+            days=self.days or kind.days,
+            expected=self.expected,
+            allow_private=self.allow_private,
+        )
+
+
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level shown")
     json_lines: bool = Field(False, description="one JSON object a line instead of text")
@@ -185,6 +276,9 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    sources: dict[str, SourceSettings] = Field(
+        {}, description="where dumps come from beside the folder, one table each; nothing else is asked"
+    )
 
     @field_validator("zone")
     @classmethod
@@ -193,6 +287,16 @@ class Settings(BaseSettings):
             return schedule(zone=value).zone
         except PreferenceError as error:
             raise ValueError(str(error)) from error
+
+    @field_validator("sources")
+    @classmethod
+    def _names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        for name in value:
+            if name in (FOLDER, COMMAND):
+                raise ValueError(f"{name!r} is taken: it stands for what comes by the {name}")
+            if not _SOURCE_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a name of lower-case letters, digits and dashes")
+        return value
 
     @field_validator("base_url")
     @classmethod
@@ -263,7 +367,20 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment goes before the file; a `.env` is never read behind the operator's back."""
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+        return (init_settings, Environment(settings_cls), TomlConfigSettingsSource(settings_cls))
+
+
+class Environment(EnvSettingsSource):
+    """The variables. In that of a source, `_` stands for the `-` of its name: no shell sets a name with a dash."""
+
+    def __call__(self) -> dict[str, Any]:
+        try:
+            found = super().__call__()
+        except SourceError as error:
+            raise SourceError(f'{error}: a list is written as in JSON, ["cs.LG"]') from error
+        if isinstance(tables := found.get("sources"), dict):
+            found["sources"] = {name.replace("_", "-"): table for name, table in tables.items()}
+        return found
 
 
 def load(config: Path | None = None) -> Settings:
@@ -300,7 +417,7 @@ def packaged(folder: str) -> Path:
 def _check_environment(names: Iterable[str]) -> None:
     """pydantic-settings passes over variables of sections it does not know; a typing error must not."""
     sections = {
-        name.upper(): hasattr(field.annotation, "model_fields")
+        name.upper(): hasattr(field.annotation, "model_fields") or name == "sources"
         for name, field in Settings.model_fields.items()
     }
     for name in names:
@@ -312,9 +429,8 @@ def _check_environment(names: Iterable[str]) -> None:
 
 def _named(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"])
-    what = (
-        "unknown setting"
-        if detail["type"] == "extra_forbidden"
-        else detail["msg"].removeprefix("Value error, ")
-    )
+    what = _WORDS.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     return f"{where}: {what}"
+
+
+_WORDS = {"extra_forbidden": "unknown setting", "missing": "has to be set", "model_type": "has to be a table"}

@@ -32,6 +32,7 @@ from digest.relay.wire import Deadlines
 from digest.settings import Settings, packaged
 from digest.signup import Signup
 from digest.sources.dump import Opened
+from digest.sources.source import FOLDER, Source, SourceKind
 from digest.store import facts, migrate
 from digest.store.database import Database
 from digest.store.editions import Edition
@@ -192,6 +193,13 @@ class App:
         # Under long time-outs no message would fit into the usual lease, and none would ever be begun.
         length = max(lease.length, 2 * (lease.hand_over + lease.margin))
         return replace(policy, lease=replace(lease, length=length))
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Where dumps come from by themselves: the watched folder, then what the operator named, by name."""
+        folder = Source(name=FOLDER, kind=SourceKind.FOLDER, path=self.settings.dump_folder)
+        named = sorted(self.settings.sources.items())
+        return (folder, *(table.source(name) for name, table in named))
 
     # -- the four steps, with everything they need filled in ---------------------------------------
 

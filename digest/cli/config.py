@@ -28,12 +28,16 @@ def run(context: typer.Context, json: Json = False) -> None:
     document["database"]["url"] = parse_url(settings.database_url).render_as_string(hide_password=True)
     document["web"]["limits_url"] = _PASSWORD.sub(r"\1***@", settings.web.limits_url)
     document["dumps"]["folder"] = str(settings.dump_folder)
+    for name, table in settings.sources.items():
+        document["sources"][name]["url"] = table.shown_url
     emit(json, document, lambda console: _print(console, document))
 
 
 def _print(console: Console, document: dict[str, Any]) -> None:
     top = {name: value for name, value in document.items() if not isinstance(value, dict)}
-    for section, values in {"": top, **{k: v for k, v in document.items() if isinstance(v, dict)}}.items():
+    sections = {name: values for name, values in document.items() if isinstance(values, dict)}
+    tables = {f"sources.{name}": values for name, values in sections.pop("sources").items()}
+    for section, values in {"": top, **sections, **tables}.items():
         if section:
             console.print(f"\n\\[{section}]")
         for name, value in values.items():

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from digest.settings import Settings, load, packaged
+from digest.settings import Settings, SourceSettings, load, packaged
 
 EXAMPLE = packaged("config") / "digest.example.toml"
-#: A setting is commented out without a space, prose with one.
-_SETTING = re.compile(r"^#(?=[a-z_]+ = )", re.MULTILINE)
+#: A setting is commented out without a space, prose with one; so are the tables of sources.
+_SETTING = re.compile(r"^#(?=[a-z_]+ = |\[)", re.MULTILINE)
 
 
 def uncommented() -> str:
@@ -32,6 +32,8 @@ def leaves(model: type[BaseModel], *above: str) -> Iterator[tuple[tuple[str, ...
 
 
 LEAVES = dict(leaves(Settings))
+#: What a table of `[sources]` may hold.
+KEYS = tuple(SourceSettings.model_fields)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +58,9 @@ def test_the_file_as_it_comes_changes_nothing() -> None:
 def test_every_setting_stands_in_it_and_nothing_else() -> None:
     """The keys of the example, uncommented, are those of the program, section by section."""
     tree = tomllib.loads(uncommented())
-    found = {
+    tables = tree.pop("sources")
+    assert {key for table in tables.values() for key in table} == set(KEYS)
+    found = {("sources",)} | {
         (section, name) if isinstance(values, dict) else (section,)
         for section, values in tree.items()
         for name in (values if isinstance(values, dict) else [section])
@@ -64,7 +68,10 @@ def test_every_setting_stands_in_it_and_nothing_else() -> None:
     assert found == LEAVES.keys()
 
 
-@pytest.mark.parametrize("path", LEAVES, ids=".".join)
+SINGLE = {path: default for path, default in LEAVES.items() if path != ("sources",)}
+
+
+@pytest.mark.parametrize("path", SINGLE, ids=".".join)
 def test_a_value_shown_is_the_default(path: tuple[str, ...], tmp_path: Path) -> None:
     """Uncommented, each setting reads as its default; one that is not set by default shows a value that is allowed."""
     config = tmp_path / "digest.toml"
@@ -76,15 +83,43 @@ def test_a_value_shown_is_the_default(path: tuple[str, ...], tmp_path: Path) -> 
         assert value == LEAVES[path]
 
 
-@pytest.mark.parametrize("path", LEAVES, ids=".".join)
+@pytest.mark.parametrize("path", SINGLE, ids=".".join)
 def test_each_is_explained_right_above(path: tuple[str, ...]) -> None:
     """A setting that may stay unset says what then happens; every one has prose above it."""
+    prose = above(path[-1], behind=f"[{path[0]}]" if len(path) > 1 else "")
+    assert prose
+    assert ("Not set:" in prose) == (LEAVES[path] is None)
+
+
+def test_what_a_source_is_where_nothing_is_said(tmp_path: Path) -> None:
+    """Of the tables of sources, too, the values shown are those that stand where no more is said than has to be."""
+    config, bare = tmp_path / "digest.toml", tmp_path / "bare.toml"
+    config.write_text(uncommented(), encoding="utf-8")
+    bare.write_text(
+        '[sources.daily-papers]\nkind = "daily-papers"\nexpected = 15\n'
+        '[sources.arxiv]\nkind = "arxiv"\ncategories = ["cs.LG"]\n'
+    )
+    shown, usual = (
+        {name: table.source(name) for name, table in load(path).sources.items()} for path in (config, bare)
+    )
+    assert shown == usual
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_of_a_source_is_explained(key: str) -> None:
+    """Those of sources as well."""
+    prose = above(key, behind="[sources.daily-papers]")
+    assert prose
+    assert ("Not set:" in prose) == (SourceSettings.model_fields[key].default is None)
+
+
+def above(key: str, *, behind: str) -> str:
+    """The prose right above a key, the first of its name behind a line."""
     lines = uncommented().splitlines()
-    start = lines.index(f"[{path[0]}]") if len(path) > 1 else 0
-    place = next(i for i, line in enumerate(lines) if i >= start and line.startswith(f"{path[-1]} = "))
-    prose = []
+    start = lines.index(behind) if behind else 0
+    place = next(i for i, line in enumerate(lines) if i >= start and line.startswith(f"{key} = "))
+    prose: list[str] = []
     while lines[place - 1].startswith("# "):
         place -= 1
-        prose.append(lines[place])
-    assert prose
-    assert ("Not set:" in " ".join(prose)) == (LEAVES[path] is None)
+        prose.insert(0, lines[place])
+    return " ".join(prose)

@@ -11,7 +11,7 @@ import typer.core
 import typer.main
 
 from digest.cli import app
-from tests.docs.test_example_settings import LEAVES
+from tests.docs.test_example_settings import KEYS, LEAVES
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -48,3 +48,9 @@ def test_every_command_is_documented(command: tuple[str, ...], readme: str) -> N
 def test_every_setting_is_documented(path: tuple[str, ...], readme: str) -> None:
     """Each setting stands in the README as code, by its dotted name."""
     assert f"`{'.'.join(path)}`" in readme
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_of_a_source_is_documented(key: str, readme: str) -> None:
+    """What a table of a source may hold stands there, too."""
+    assert f"`sources.NAME.{key}`" in readme
