@@ -132,6 +132,9 @@ class WebSettings(_Section):
         7, ge=CONFIRM_AGE.days, description="days after which an unconfirmed sign-up is forgotten"
     )
     keep_ip_days: int = Field(30, ge=1, description="days that the network address of who asked is kept")
+    metrics_from: tuple[str, ...] = Field(
+        ("127.0.0.1", "::1"), description="addresses or networks that GET /metrics is answered to"
+    )
     templates: Path | None = Field(None, description="your own templates/web; ours if not set")
 
     @field_validator("hosts")
@@ -142,9 +145,9 @@ class WebSettings(_Section):
                 raise ValueError(f"{name!r} is not a name such as digest.example.org, or [::1]:8000")
         return tuple(name.lower() for name in value)
 
-    @field_validator("proxies")
+    @field_validator("proxies", "metrics_from")
     @classmethod
-    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for network in value:
             try:
                 ipaddress.ip_network(network)
@@ -164,6 +167,11 @@ class WebSettings(_Section):
     def trusted(self) -> tuple[Network, ...]:
         """The networks of `proxies`."""
         return tuple(ipaddress.ip_network(network) for network in self.proxies)
+
+    @property
+    def watchers(self) -> tuple[Network, ...]:
+        """The networks of `metrics_from`."""
+        return tuple(ipaddress.ip_network(network) for network in self.metrics_from)
 
 
 class SourceSettings(_Section):
@@ -267,6 +275,7 @@ class Settings(BaseSettings):
         "", description="where readers reach this service, https://digest.example.org; no mail without it"
     )
     sender: str = Field("", description="From of every mail, Digest <digest@example.org>; no mail without it")
+    admin: str = Field("", description="address that alarms are mailed to; nobody's if not set")
     zone: str = Field("UTC", description="IANA zone of editions, and of subscribers who chose none")
     database: DatabaseSettings = DatabaseSettings()
     dumps: DumpSettings = DumpSettings()
@@ -318,6 +327,14 @@ class Settings(BaseSettings):
             except AddressError as error:
                 raise ValueError(f"its address cannot be used: {error.reason}") from error
         return value
+
+    @field_validator("admin")
+    @classmethod
+    def _admin(cls, value: str) -> str:
+        try:
+            return normalise(value) if value else ""
+        except AddressError as error:
+            raise ValueError(f"cannot be mailed to: {error.reason}") from error
 
     @property
     def database_url(self) -> str:

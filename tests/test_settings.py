@@ -123,6 +123,9 @@ def test_no_dotenv(tmp_path: Path) -> None:
         ('[web]\nhosts = "digest.lan"', "web.hosts: "),
         ('[web]\nproxies = ["proxy.lan"]', "web.proxies: 'proxy.lan' .*give an address, or a network"),
         ('[web]\nproxies = ["10.0.0.1/8"]', "web.proxies: 10.0.0.1/8 has host bits set"),
+        ('[web]\nmetrics_from = ["grafana.lan"]', "web.metrics_from: 'grafana.lan' .*give an address, or a"),
+        ('admin = "nobody"', "admin: cannot be mailed to: "),
+        ('admin = "Ops <ops@example.org>"', "admin: cannot be mailed to: "),
         ('[web]\nlimits_url = "memcached://localhost"', "web.limits_url: has to start with memory://"),
         ("[web]\nsignups_per_hour = 0", "web.signups_per_hour: "),
         ("[web]\nbody_cap_bytes = 1023", "web.body_cap_bytes: "),
@@ -150,7 +153,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [
-        ("DIGEST_REALY__URL", "x", "DIGEST_REALY__URL: unknown; sections are BASE_URL, DATABASE, DATA_DIR"),
+        ("DIGEST_REALY__URL", "x", "DIGEST_REALY__URL: unknown; sections are ADMIN, BASE_URL, DATABASE, DATA_DIR"),
         ("DIGEST_URL", "x", "DIGEST_URL: unknown"),
         ("digest_colour", "x", "digest_colour: unknown"),
         ("DIGEST_", "x", "DIGEST_: unknown"),
