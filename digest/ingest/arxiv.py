@@ -1,4 +1,4 @@
-"""arXiv identifiers, without their version."""
+"""arXiv identifiers and their versions."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import re
 # YYMM.NNNN until 2014, YYMM.NNNNN since; before April 2007 archive/YYMMNNN, with a subject class at times.
 _NEW = r"\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}"
 _OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3}"
-_SITES = r"(?:arxiv\.org/(?:abs|pdf|html)|(?:huggingface\.co|hf\.co)/papers|alphaxiv\.org/abs)/"
+_SITES = (
+    r"(?:arxiv\.org/(?:abs|pdf|html|format|ps|src)|(?:huggingface\.co|hf\.co)/papers|"
+    r"alphaxiv\.org/(?:abs|overview|pdf)|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs|html)|tldr\.takara\.ai/p)/"
+)
+# arXiv's DOIs name papers by their ids; so do the names of its records, in feeds and in OAI-PMH.
+_NAMES = (
+    r"(?:oai:)?(?i:arxiv)(?:\.org)?:\s?|(?:(?:https?://)?(?:dx\.)?doi\.org/|doi:\s?)?10\.48550/(?i:arxiv)\."
+)
 _ID = re.compile(
-    rf"(?:(?:https?://)?(?:www\.|export\.)?{_SITES}|(?i:arxiv):\s?|10\.48550/(?i:arxiv)\.)?"
-    rf"(?P<id>{_NEW}|{_OLD})(?:v\d+)?(?:\.pdf)?/?(?:[?#]\S*)?",
+    rf"(?:(?:https?://)?(?:www\.|export\.)?{_SITES}|{_NAMES})?"
+    rf"(?P<id>{_NEW}|{_OLD})(?:v(?P<version>\d{{1,4}}))?(?:\.pdf)?/?(?:[?#]\S*)?",
     re.ASCII,
 )
 _SUBJECT_CLASS = re.compile(r"\.[A-Z]{2}/")
@@ -25,8 +32,17 @@ def arxiv_id(text: str) -> str | None:
     Source:
         https://info.arxiv.org/help/arxiv_identifier.html
     """
+    found = versioned_id(text)
+    return found[0] if found else None
+
+
+def versioned_id(text: str) -> tuple[str, int | None] | None:
+    """Give the normalised identifier and the version it is of, None where none is named."""
     match = _ID.fullmatch(text.strip())
-    return _SUBJECT_CLASS.sub("/", match["id"]) if match else None
+    if not match:
+        return None
+    version = int(match["version"] or 0)
+    return _SUBJECT_CLASS.sub("/", match["id"]), version or None
 
 
 def paper_url(identifier: str) -> str:

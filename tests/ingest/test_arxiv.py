@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from digest.ingest.arxiv import arxiv_id, paper_url
+from digest.ingest.arxiv import arxiv_id, paper_url, versioned_id
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,12 @@ from digest.ingest.arxiv import arxiv_id, paper_url
         ("https://export.arxiv.org/abs/2401.01234?context=x", "2401.01234"),
         ("https://huggingface.co/papers/2412.01234/", "2412.01234"),
         ("10.48550/arXiv.2401.01234", "2401.01234"),
+        ("https://doi.org/10.48550/arXiv.2401.01234", "2401.01234"),
+        ("doi:10.48550/ARXIV.2401.01234", "2401.01234"),
+        ("oai:arXiv.org:2401.01234v1", "2401.01234"),
+        ("oai:arXiv.org:cs/0112017", "cs/0112017"),
+        ("https://www.alphaxiv.org/overview/2401.01234v1", "2401.01234"),
+        ("https://ar5iv.labs.arxiv.org/html/2401.01234", "2401.01234"),
         ("cs/0112017v1", "cs/0112017"),
         ("hep-th/9901001", "hep-th/9901001"),
         ("math.GT/0309136", "math/0309136"),
@@ -39,6 +45,23 @@ from digest.ingest.arxiv import arxiv_id, paper_url
 def test_ids_lose_version_and_address(text: str, expected: str | None) -> None:
     """Every spelling of an id gives the id; everything else gives None."""
     assert arxiv_id(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://arxiv.org/abs/2401.01234v12", ("2401.01234", 12)),
+        ("oai:arXiv.org:2401.01234v1", ("2401.01234", 1)),
+        ("cs/0112017v2", ("cs/0112017", 2)),
+        ("2401.01234", ("2401.01234", None)),
+        ("2401.01234v0", ("2401.01234", None)),
+        ("2401.01234v99999", None),
+        ("v2", None),
+    ],
+)
+def test_versions_are_told_apart(text: str, expected: tuple[str, int | None] | None) -> None:
+    """Versions count from 1; none is guessed."""
+    assert versioned_id(text) == expected
 
 
 def test_a_paper_has_a_page() -> None:
