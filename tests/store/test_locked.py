@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Status
-from digest.store import consents, deliveries, dumps, editions, facts, ledger, papers, subscribers, uses
+from digest.store import consents, deliveries, dumps, editions, facts, ledger, papers, sources, subscribers, uses
 from digest.store import database as store_database
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
 from digest.store.schema import metadata
+from digest.store.sources import SourceState
 from digest.store.subscribers import Progress
 from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
@@ -34,7 +35,7 @@ from tests.factories import (
 )
 
 TABLES = tuple(metadata.tables)
-MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, subscribers, uses)
+MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, sources, subscribers, uses)
 DUMP = Dump(
     sha256="cd" * 32,
     name="x",
@@ -99,6 +100,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "papers.record": lambda conn: papers.record(conn, 2, clean_records("On Nets", start=9)),
     "papers.show": lambda conn: papers.show(conn, [1, 2]),
     "papers.show_listed": lambda conn: papers.show_listed(conn, [1, 2]),
+    "sources.save": lambda conn: sources.save(conn, SourceState(name="arxiv")),
     "subscribers.add": lambda conn: subscribers.add(
         conn,
         address="new@example.org",
@@ -128,6 +130,7 @@ READS = {
     "facts": {"get", "keys"},
     "ledger": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "papers": {"every", "get", "names", "search", "total"},
+    "sources": {"every", "get"},
     "subscribers": {
         "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_those",
         "hold_unconfirmed", "paused_until", "reached", "reserve", "standing", "standings", "unconfirmed",
