@@ -200,10 +200,11 @@ class Composer:
         return self._frames.get((day, edition, count, more), make)
 
     def _letter(self, delivery: Delivery) -> Message:
-        """A mail of one reader, rendered whole: there are few of them.
+        """A mail of one reader, or of the operator, rendered whole: there are few of them.
 
         No list headers: it is no list that one could leave, and RFC 8058 is for those. A mailbox would offer to
         unsubscribe beside a mail that anybody can have sent by entering an address, and one press would end a digest.
+        Nor is an alarm bulk mail: it goes to one address, of the operator's own setting.
         """
         mail = self._mails[delivery.kind]
         own = LETTERS[delivery.kind](self._links, delivery)

@@ -1,4 +1,7 @@
-"""What the mails that are not digests say: each answers one thing that somebody did, to one reader."""
+"""What the mails that are not digests say: each answers one thing that somebody did, to one reader.
+
+But for alarms, which answer nothing, and go to the operator.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,26 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from digest.compose.inert import line
 from digest.compose.links import CONFIRM_AGE, DATA_AGE, MailLinks
-from digest.compose.views import plain_moment
+from digest.compose.views import plain_moment, weekday_date
+from digest.deliver.alarm import AlarmName, alarms_of
 from digest.deliver.delivery import Delivery, Kind
 
 _HOUR = dt.timedelta(hours=1)
+_ABOUT_LIMIT, _SAYS_LIMIT = 80, 1500  # characters
+
+#: What an alarm is called in a mail: a subject is made of these alone, whatever a dump is named or a server answers.
+HEADINGS: Mapping[AlarmName, str] = {
+    AlarmName.DELIVERY_PAUSED: "Sending is paused",
+    AlarmName.EDITION_SHORT: "The edition went out short",
+    AlarmName.EDITION_HELD: "The edition waits for a source",
+    AlarmName.SOURCE_SHORT: "A source lists too few papers",
+    AlarmName.SOURCE_FAILING: "A source does not answer",
+    AlarmName.SOURCE_FIELDS: "A source leaves out what it used to give",
+    AlarmName.DUMP_QUARANTINED: "A dump could not be read",
+    AlarmName.SIGNUP_SPIKE: "More sign-ups than usual",
+}
 
 #: Gives what its template asks for beyond every mail's.
 Letter = Callable[[MailLinks, Delivery], dict[str, Any]]
@@ -51,10 +69,29 @@ def _moved(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
     return {"leave_url": links.leave(delivery.subscriber_id)}
 
 
+def _alarm(_links: MailLinks, delivery: Delivery) -> dict[str, Any]:
+    """Tells the operator what is wrong, the gravest first; the subject names that one."""
+    alarms = alarms_of(delivery.note or "[]")
+    more = f", and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    return {
+        "alarms": [
+            {
+                "heading": HEADINGS[alarm.name],
+                "about": line(alarm.about, _ABOUT_LIMIT),
+                "text": line(alarm.text, _SAYS_LIMIT),
+            }
+            for alarm in alarms
+        ],
+        "subject": HEADINGS[alarms[0].name] + more if alarms else "",
+        "day": weekday_date(delivery.local_date),
+    }
+
+
 LETTERS: Mapping[Kind, Letter] = {
     Kind.CONFIRM: _confirm,
     Kind.GOODBYE: _goodbye,
     Kind.LOGIN: _login,
     Kind.DATA: _data,
     Kind.MOVED: _moved,
+    Kind.ALARM: _alarm,
 }

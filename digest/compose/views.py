@@ -152,5 +152,11 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
         "hours": 24,
         "until": "21 November 2026, 07:00 UTC",
     },
+    "alarm": {
+        **_SITE,
+        "alarms": [{"heading": "A source does not answer", "about": "arxiv", "text": "Three looks failed."}],
+        "subject": "a source does not answer",
+        "day": "Friday, 20 November 2026",
+    },
     "moved": {**_SITE, "leave_url": "https://digest.example.org/u/token"},
 }

@@ -18,6 +18,11 @@ class Kind(StrEnum):
     LOGIN = "login"  #: a link to their choices, for who asked to subscribe once more
     DATA = "data"  #: single-use links to export and to erase
     MOVED = "moved"  #: to the old address: the digest goes to another one now
+    ALARM = "alarm"  #: to the operator: something is wrong
+
+
+#: Stands for the operator where a subscriber stands; no subscriber has this id.
+OPERATOR = 0
 
 
 class Status(StrEnum):
@@ -48,7 +53,7 @@ class Delivery:
     """A planned mail; all that its bytes depend on is frozen here."""
 
     id: int
-    subscriber_id: int
+    subscriber_id: int  #: `OPERATOR` for alarms
     kind: Kind
     local_date: dt.date
     recipient: str  #: the address as it stood when planned
@@ -62,3 +67,4 @@ class Delivery:
     attempts: int  #: hand-overs begun, this claim not counted
     body_hash: str | None  #: of the bytes, once built
     lease_until: dt.datetime  #: until when this claim holds
+    note: str | None = None  #: what an alarm says; see `alarm.note_of`

@@ -97,6 +97,7 @@ def as_delivery(row: Plan, *, delivery_id: int = 0) -> Delivery:
         attempts=0,
         body_hash=None,
         lease_until=row.expires_at,
+        note=row.note,
     )
 
 

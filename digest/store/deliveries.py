@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from digest.deliver.delivery import Delivery, Kind, Status
+from digest.deliver.delivery import OPERATOR, Delivery, Kind, Status
 from digest.rank.selection import Pick
 from digest.store.engines import INSERTS, insert
 from digest.store.rows import delivery, packed
@@ -27,7 +27,7 @@ OPEN = (Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
 class Plan:
     """One row to be added to the ledger: a mail with its frozen picks, or a skip with its reason."""
 
-    subscriber_id: int
+    subscriber_id: int  #: `OPERATOR` for alarms, which stand under none in the table
     kind: Kind
     local_date: dt.date
     status: Status
@@ -35,6 +35,7 @@ class Plan:
     recipient: str
     epoch: int
     picks: tuple[Pick, ...] = ()
+    note: str | None = None  #: of an alarm
     leftover: int = 0
     cursor_edition_id: int | None = None
     edition_id: int | None = None
@@ -387,7 +388,7 @@ def blank(conn: Connection, subscriber_ids: Sequence[int]) -> None:
 
 def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
     return {
-        "subscriber_id": row.subscriber_id,
+        "subscriber_id": None if row.subscriber_id == OPERATOR else row.subscriber_id,
         "kind": row.kind,
         "local_date": row.local_date,
         "status": row.status,
@@ -395,6 +396,7 @@ def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
         "recipient": row.recipient,
         "epoch": row.epoch,
         "picks": packed(row.picks),
+        "note": row.note,
         "leftover": row.leftover,
         "cursor_edition_id": row.cursor_edition_id,
         "edition_id": row.edition_id,

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from digest.deliver.delivery import Delivery, Kind
+from digest.deliver.delivery import OPERATOR, Delivery, Kind
 from digest.rank.selection import Pick, Reason, ReasonKind
 
 
@@ -34,7 +34,7 @@ def delivery(row: Row[Any]) -> Delivery:
     """All that a row says of a mail and its way."""
     return Delivery(
         id=row.id,
-        subscriber_id=row.subscriber_id,
+        subscriber_id=row.subscriber_id or OPERATOR,
         kind=Kind(row.kind),
         local_date=row.local_date,
         recipient=row.recipient,
@@ -48,6 +48,7 @@ def delivery(row: Row[Any]) -> Delivery:
         attempts=row.attempts,
         body_hash=row.body_hash,
         lease_until=row.lease_until or row.expires_at,
+        note=row.note,
     )
 
 

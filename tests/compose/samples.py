@@ -10,7 +10,8 @@ from digest.compose.composer import Composer
 from digest.compose.links import Links
 from digest.compose.sender import Sender
 from digest.compose.templates import Templates
-from digest.deliver.delivery import Delivery, Kind
+from digest.deliver.alarm import Alarm, AlarmName, note_of
+from digest.deliver.delivery import OPERATOR, Delivery, Kind
 from digest.rank.selection import EditionPaper, Pick, Reason, ReasonKind
 
 TEMPLATES = Path(__file__).parents[2] / "templates" / "email"
@@ -173,3 +174,31 @@ def composer(**changes: int) -> Composer:
 
 #: The digest that the golden files show.
 FIVE = delivery(picks(PAPERS, REASONS), leftover=12)
+
+#: The alarms that the golden files show, given in another order than the mail's.
+ALARM = delivery(
+    kind=Kind.ALARM,
+    subscriber_id=OPERATOR,
+    recipient="grace.reader@example.org",
+    note=note_of(
+        [
+            Alarm(
+                name=AlarmName.DUMP_QUARANTINED,
+                about="folder",
+                text='The source "folder" brought a dump that could not be read: 2026-11-20.json, line 3: not JSON.',
+            ),
+            Alarm(
+                name=AlarmName.SOURCE_SHORT,
+                about="daily-papers",
+                text='The source "daily-papers" listed 3 papers on Friday, 20 November 2026, where 41 are usual.',
+            ),
+            Alarm(
+                name=AlarmName.EDITION_HELD,
+                text=(
+                    "The edition of Friday, 20 November 2026 waits: daily-papers lists 3 papers where 41 are usual. It"
+                    " goes out once that is made up for, and at 12:00 (Europe/Berlin) with what is there by then."
+                ),
+            ),
+        ]
+    ),
+)

@@ -11,12 +11,15 @@ from pathlib import Path
 import pytest
 
 from digest.compose.composer import Composer
+from digest.compose.letters import HEADINGS
 from digest.compose.links import CONFIRM_AGE, DATA_AGE, DeadLinks, Links
 from digest.compose.preview import html_part, text_part
 from digest.compose.templates import Templates
+from digest.deliver.alarm import Alarm, AlarmName, note_of
 from digest.deliver.delivery import Kind
 from digest.errors import AddressError, DigestError, ExpiredTokenError, SettingsError
 from tests.compose.samples import (
+    ALARM,
     DAY,
     FIVE,
     KEY,
@@ -42,6 +45,7 @@ MAILS = {
     "login": delivery(kind=Kind.LOGIN),
     "data": delivery(kind=Kind.DATA),
     "moved": delivery(kind=Kind.MOVED),
+    "alarm": ALARM,
 }
 LETTERS = [kind for kind in Kind if kind is not Kind.DIGEST]
 
@@ -133,6 +137,35 @@ def letter(kind: Kind, *links: str) -> dict[str, str]:
     assert max(len(line) for line in wire.text.splitlines() if "://" not in line) <= 72
     assert "\r\n\r\n\r\n\r\n" not in wire.text
     return read(wire)
+
+
+def test_alarm() -> None:
+    """An alarm says what is wrong, the gravest first, to the operator, and has nothing to leave by."""
+    wire = assert_wire(composer().message(ALARM, {}).data, bulk=False)
+    assert wire.headers["subject"] == "Digest: The edition waits for a source, and 2 more"
+    assert wire.links == (LINKS.base_url,)
+    for part in read(wire).values():
+        told = [part.index(each) for each in ("The edition waits", "A source lists too", "A dump could not")]
+        assert told == sorted(told)
+        assert "Friday, 20 November 2026" in part
+        assert "/u/" not in part
+    assert max(len(line) for line in wire.text.splitlines() if "://" not in line) <= 72
+
+
+def test_one_alarm_has_its_own_subject() -> None:
+    """An alarm alone is the subject, and no heading repeats it; its source stands in the text part."""
+    one = Alarm(name=AlarmName.SOURCE_FAILING, about="arxiv", text="Three looks failed.")
+    wire = assert_wire(
+        composer().message(dataclasses.replace(ALARM, note=note_of([one])), {}).data, bulk=False
+    )
+    assert wire.headers["subject"] == "Digest: A source does not answer"
+    assert "<h2" not in wire.html
+    assert "A source does not answer: arxiv" in wire.text
+
+
+def test_every_alarm_has_a_heading() -> None:
+    """No alarm fails to be composed, whichever it is."""
+    assert HEADINGS.keys() == set(AlarmName)
 
 
 def test_confirm() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from digest.deliver.alarm import Alarm, AlarmName, note_of
 from digest.rank.selection import Reason, ReasonKind
-from tests.compose.samples import by_key, composer, delivery, paper, picks
+from tests.compose.samples import ALARM, LINKS, by_key, composer, delivery, paper, picks
 from tests.wire import assert_wire
 
 HOSTILE = {
@@ -78,3 +80,22 @@ def test_subject_is_one_line() -> None:
         one = paper(1, text)
         wire = assert_wire(composer().digest(delivery(picks([one])), by_key([one])).data)
         assert len(wire.headers["subject"]) <= len("1 paper for you: ") + 60
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_an_inert_alarm(text: str) -> None:
+    """A dump's name, or what a server answered, stands in an alarm as text; its subject is made of our words alone."""
+    alarms = [
+        Alarm(name=AlarmName.DUMP_QUARANTINED, about=text, text=f"The dump {text} could not be read."),
+        Alarm(name=AlarmName.SOURCE_FAILING, about="arxiv", text=text),
+    ]
+    mail = composer().message(replace(ALARM, note=note_of(alarms)), {})
+    wire = assert_wire(mail.data, bulk=False)
+    assert wire.headers["subject"] == "Digest: A source does not answer, and 1 more"
+    assert b"\r\nBcc" not in mail.data
+    assert mail.data.count(b"\r\n--=_") == 3
+    assert wire.links == (LINKS.base_url,)
+    assert not re.search(r"\b49\b", wire.text)
+    for part in (wire.text, wire.html):
+        assert not set(part) & set("\u202e\u2067\u200b\u200c\u200d\ufeff\x00\x01\x02\x07\x0e\x1b\x7f\x9b")
+    assert len(mail.data) < 40_000
