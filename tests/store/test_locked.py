@@ -10,7 +10,18 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Status
-from digest.store import consents, deliveries, dumps, editions, facts, ledger, papers, sources, subscribers, uses
+from digest.store import (
+    consents,
+    deliveries,
+    dumps,
+    editions,
+    facts,
+    ledger,
+    papers,
+    sources,
+    subscribers,
+    uses,
+)
 from digest.store import database as store_database
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
