@@ -56,7 +56,9 @@ class DumpReport:
     revised: int = 0
     seen: int = 0
     rejected: tuple[tuple[int, str], ...] = ()  #: rows that are no papers, as (line, reason)
-    status: str = "stored"  #: stored, known (the same bytes again), quarantined, refused or unreadable
+    #: stored, known (the same bytes again), nothing (a source that has no such document yet), quarantined,
+    #: refused or unreadable
+    status: str = "stored"
     reason: str | None = None
     dated: dt.date | None = None
     dated_by: str | None = None  #: dump, seen-on or file-time
@@ -65,7 +67,7 @@ class DumpReport:
     @property
     def whole(self) -> bool:
         """Whether all of the dump is stored."""
-        return self.status in ("stored", "known") and not self.rejected
+        return self.status in ("stored", "known", "nothing") and not self.rejected
 
 
 def ingest(

@@ -34,9 +34,9 @@ def get(conn: Connection, name: str) -> SourceState:
     return _state(row) if row else SourceState(name=name)
 
 
-def every(conn: Connection) -> dict[str, SourceState]:
-    """The states of all that were ever looked at, by name."""
-    return {row.name: _state(row) for row in conn.execute(sa.select(sources).order_by(sources.c.name))}
+def every(conn: Connection) -> list[SourceState]:
+    """The states of all that were ever looked at, sorted by name."""
+    return [_state(row) for row in conn.execute(sa.select(sources).order_by(sources.c.name))]
 
 
 def save(conn: Connection, state: SourceState) -> None:

@@ -26,7 +26,7 @@ def test_a_source_never_looked_at(database: Database) -> None:
     """Of a source that was never looked at nothing is known, and nothing failed."""
     with database.read() as conn:
         assert sources.get(conn, "arxiv") == SourceState(name="arxiv")
-        assert sources.every(conn) == {}
+        assert sources.every(conn) == []
 
 
 def test_a_state_is_kept(database: Database) -> None:
@@ -36,7 +36,7 @@ def test_a_state_is_kept(database: Database) -> None:
         sources.save(conn, STATE)
         sources.save(conn, other)
     with database.read() as conn:
-        assert sources.every(conn) == {"arxiv": STATE, "feed": other}
+        assert sources.every(conn) == [STATE, other]
     mended = replace(STATE, failures=0, reason=None, wait_until=None, validators={})
     with database.write() as conn:
         sources.save(conn, mended)
