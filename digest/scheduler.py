@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from digest.deliver.alarm import AlarmName
 from digest.errors import DigestError
 from digest.log import logger, outline
 from digest.pipeline.ingest import IngestOptions
@@ -26,7 +27,7 @@ QUIET_S = 5.0
 PLAN_S = 30.0
 #: Seconds between two looks for sign-ups that nobody confirmed, network addresses kept long enough, pauses that end.
 TIDY_S = 600.0
-#: Seconds between two looks at how many have signed up.
+#: Seconds between two looks at how the sources are, and how many have signed up.
 ALARM_S = 60.0
 #: What a sign-up spike is counted over, and how long it is not told again.
 SPIKE = dt.timedelta(hours=1)
@@ -75,6 +76,9 @@ class Ticks:
         if report.paused:
             self._resume_at = now + self._app.deliver_policy.retry.pause
             _log.error("delivery paused", reason=report.paused, until=self._resume_at.isoformat())
+            self._app.settle_alarm(AlarmName.DELIVERY_PAUSED, _paused(report.paused))
+        elif report.results:
+            self._app.settle_alarm(AlarmName.DELIVERY_PAUSED, None)
 
     def tidy(self) -> None:
         """Forget what was kept long enough, and end the pauses whose day has come."""
@@ -83,15 +87,29 @@ class Ticks:
             _log.info("tidied", purged=done.purged, forgotten_ips=done.forgotten_ips, resumed=done.resumed)
 
     def alarm(self) -> None:
-        """Say so when more sign up than is usual, once an hour: somebody may be using the form to flood mailboxes."""
+        """Look at the sources, and at how many sign up: somebody may be using the form to flood mailboxes."""
+        self._app.watch_sources()
         now, most = self._app.clock(), self._app.settings.web.signup_alarm
-        if self._quiet_until is not None and now < self._quiet_until:
-            return
         with self._app.database.read() as conn:
             signups = health.asked_since(conn, now - SPIKE)
-        if signups > most:
+        self._app.settle_alarm(AlarmName.SIGNUP_SPIKE, _spike(signups, most) if signups > most else None)
+        if signups > most and (self._quiet_until is None or now >= self._quiet_until):
             self._quiet_until = now + SPIKE
             _log.error("sign-up spike", signups=signups, usual_at_most=most)
+
+
+def _paused(reason: str) -> str:
+    return (
+        f"The relay, or the way to it, is in trouble, and no mail is tried for a while: {reason}. Nothing is lost: what"
+        " is planned goes out once the relay takes it, and this mail too."
+    )
+
+
+def _spike(signups: int, most: int) -> str:
+    return (
+        f"{signups:,} addresses were signed up in the last hour, more than the {most:,} that web.signup_alarm takes for"
+        " usual. Somebody may be using the form to flood mailboxes."
+    )
 
 
 @contextmanager

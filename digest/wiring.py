@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from digest.compose.composer import Composer
@@ -15,14 +15,17 @@ from digest.compose.links import DeadLinks, Links, MailLinks
 from digest.compose.rotation import NOTICE, Composers, Key
 from digest.compose.sender import Sender
 from digest.compose.templates import Templates
+from digest.deliver.alarm import Alarm, AlarmName
 from digest.deliver.delivery import Kind
 from digest.deliver.policy import RetryPolicy
 from digest.errors import DigestError, SettingsError, TaxonomyError
+from digest.pipeline import troubles
+from digest.pipeline.alarms import Operator, settle, tell
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
-from digest.pipeline.publish import PublishPolicy, publish
+from digest.pipeline.publish import Outlook, PublishPolicy, look_out, publish
 from digest.pipeline.shelf import Rankers
 from digest.rank.topics import Taxonomy, parse
 from digest.relay.folder import FolderRelay
@@ -152,7 +155,17 @@ class App:
     @cached_property
     def publish_policy(self) -> PublishPolicy:
         edition = self.settings.edition
-        return PublishPolicy(zone=self.settings.tzinfo, hour=edition.hour, search_url=edition.search_url)
+        return PublishPolicy(
+            zone=self.settings.tzinfo,
+            hour=edition.hour,
+            search_url=edition.search_url,
+            sources=self.sources,
+        )
+
+    @property
+    def operator(self) -> Operator | None:
+        """Who alarms are mailed to; None for nobody."""
+        return Operator(address=self.settings.admin, stamp=self.stamp) if self.settings.admin else None
 
     @cached_property
     def relay(self) -> Relay:
@@ -207,7 +220,32 @@ class App:
         return list(ingest(self.database, found, now=self.clock(), options=options))
 
     def publish(self, *, early: bool = False) -> Edition | None:
-        return publish(self.database, self.publish_policy, now=self.clock(), early=early)
+        policy, now = self.publish_policy, self.clock()
+        return publish(self.database, policy, now=now, early=early, operator=self.operator)
+
+    def look_out(self) -> Outlook:
+        """How the sources are, and whether the edition of the day waits for one."""
+        with self.database.read() as conn:
+            return look_out(conn, self.publish_policy, now=self.clock())
+
+    def watch_sources(self) -> None:
+        """Raise what is wrong with sources, and end what is over."""
+        now = self.clock()
+        day = now.astimezone(self.settings.tzinfo).date()
+        health = self.look_out().health
+        wanted, over = troubles.of(health, day=day), partial(troubles.over, health=health)
+        tell(settle(self.database, wanted, over=over, day=day, now=now, operator=self.operator))
+
+    def settle_alarm(self, name: AlarmName, text: str | None) -> None:
+        """Raise an alarm that is about no source, or end it where there is no text; the caller logs it."""
+        now = self.clock()
+        day = now.astimezone(self.settings.tzinfo).date()
+        wanted = [Alarm(name=name, text=text)] if text else []
+
+        def over(alarm: Alarm) -> bool:
+            return alarm.name is name
+
+        settle(self.database, wanted, over=over, day=day, now=now, operator=self.operator)
 
     def plan(self, only: Sequence[int] | None = None) -> PlanReport:
         return plan(self.database, self.rankers, self.stamp, now=self.clock(), only=only)
