@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from importlib.metadata import version
 from pathlib import Path
 
 from digest.compose.composer import Composer
@@ -22,6 +23,7 @@ from digest.errors import DigestError, SettingsError, TaxonomyError
 from digest.pipeline import troubles
 from digest.pipeline.alarms import Operator, settle, tell
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
+from digest.pipeline.fetch import Fetching, chosen, due, fetch
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
@@ -35,6 +37,8 @@ from digest.relay.wire import Deadlines
 from digest.settings import Settings, packaged
 from digest.signup import Signup
 from digest.sources.dump import Opened
+from digest.sources.http import Limits, Web
+from digest.sources.network import Surroundings
 from digest.sources.source import FOLDER, Source, SourceKind
 from digest.store import facts, migrate
 from digest.store.database import Database
@@ -218,6 +222,41 @@ class App:
 
     def ingest(self, found: Iterable[Opened], options: IngestOptions) -> list[DumpReport]:
         return list(ingest(self.database, found, now=self.clock(), options=options))
+
+    def fetch(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        as_new: bool = False,
+        on_records: Callable[[int], None] = lambda _count: None,
+        stop: threading.Event | None = None,
+    ) -> list[DumpReport]:
+        """Look at the sources named now, or without names at those over the network that are due.
+
+        Raises:
+            UsageError: There is no source of a name.
+        """
+        database, clock, settings = self.database, self.clock, self.settings
+        named = due(database, self.sources, clock()) if names is None else chosen(self.sources, names)
+        if not named:
+            return []
+        limits = Limits(cap_bytes=settings.dumps.cap_bytes)
+        surroundings = Surroundings(wait=(stop or threading.Event()).wait)
+        fetching = Fetching(
+            database=database,
+            web=Web(limits=limits, agent=self._agent, clock=clock, surroundings=surroundings),
+            clock=clock,
+            cap_bytes=limits.cap_bytes,
+            options=IngestOptions(zone=settings.tzinfo, as_new=as_new),
+            on_records=on_records,
+        )
+        return list(fetch(fetching, named))
+
+    @property
+    def _agent(self) -> str:
+        """How we name ourselves to those we ask, so that they know whom to write to."""
+        base_url = self.settings.base_url
+        return f"digest/{version('digest')}" + (f" (+{base_url})" if base_url else "")
 
     def publish(self, *, early: bool = False) -> Edition | None:
         policy, now = self.publish_policy, self.clock()
