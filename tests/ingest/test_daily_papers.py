@@ -12,7 +12,7 @@ import pytest
 
 from digest.errors import DumpError
 from digest.ingest.formats import daily_papers, read
-from digest.ingest.record import DumpDate, Record, Reject
+from digest.ingest.record import Details, DumpDate, Record, Reject
 
 
 def row(**paper: Any) -> dict[str, Any]:
@@ -105,6 +105,12 @@ def test_no_zone_means_utc_wherever_the_machine_stands(monkeypatch: pytest.Monke
     assert record.published_at == dt.datetime(2024, 8, 28, 5, 41, 52, tzinfo=dt.UTC)
 
 
+def test_json_of_another_kind_is_refused() -> None:
+    """A number is no list."""
+    with pytest.raises(DumpError, match="JSON, but not a list of papers"):
+        daily_papers.read(b" 5")
+
+
 def test_rows_that_are_no_papers_are_rejected_with_their_number() -> None:
     """The others keep their place in the list of papers."""
     found = items(
@@ -146,16 +152,157 @@ def test_the_newest_day_dates_the_dump() -> None:
     assert read(json.dumps([undated]).encode()).date is None
 
 
+def wide_row(**paper: Any) -> dict[str, Any]:
+    """A row of the newer kind, of an invented paper."""
+    newer = {
+        "submittedOnDailyAt": "2026-01-09T01:16:50.715Z",
+        "submittedOnDailyBy": {"user": "bo-ek", "fullname": "Bo Ek"},
+        "organization": {"name": "slow-lab", "fullname": "The Slow Lab"},
+        "projectPage": "https://bread.example/",
+        "githubRepo": "https://github.com/e/bread",
+        "githubStars": 4059,
+        "ai_summary": "A glove feels dough.",
+        "ai_keywords": ["dough", " gloves\n", 5, ""],
+    }
+    return row(**newer | paper) | {
+        "thumbnail": "https://pictures.example/2408.01234.png",
+        "submittedBy": {"name": "other"},
+    }
+
+
+def details(one: dict[str, Any]) -> Details:
+    """The details of a single row."""
+    (record,) = items(one)
+    assert isinstance(record, Record)
+    return record.details
+
+
+def test_newer_fields_are_kept() -> None:
+    """Submission, organisation, pages, picture, and what a machine wrote."""
+    (record,) = items(wide_row())
+    assert isinstance(record, Record)
+    assert (record.stars, record.code_url) == (4059, "https://github.com/e/bread")
+    assert record.details == Details(
+        summary="A glove feels dough.",
+        submitter="bo-ek",
+        organisation="The Slow Lab",
+        keywords=("dough", "gloves"),
+        project_url="https://bread.example/",
+        thumbnail_url="https://pictures.example/2408.01234.png",
+        submitted_at=dt.datetime(2026, 1, 9, 1, 16, 50, 715000, tzinfo=dt.UTC),
+    )
+
+
+def test_details_stand_in_more_places_than_one() -> None:
+    """The paper's own word goes first; an account is known by one of two names."""
+    bare = dict.fromkeys(("submittedOnDailyBy", "organization", "submittedOnDailyAt"))
+    assert details(wide_row(**bare)).submitter == "other"
+    assert details(wide_row(**bare) | {"submittedBy": {"user": "eve", "name": "Eve"}}).submitter == "eve"
+    assert details(wide_row(**bare) | {"organization": {"name": "lab"}}).organisation == "lab"
+    assert details(wide_row(organization={"name": "lab", "fullname": ""})).organisation == "lab"
+    inner = row(thumbnail="https://pictures.example/x.png")
+    assert details(inner).thumbnail_url == "https://pictures.example/x.png"
+
+
+def test_details_of_another_type_or_without_measure_are_left_out() -> None:
+    """Nothing of them is guessed."""
+    odd = wide_row(
+        submittedOnDailyBy="bo", organization=["x"], projectPage="javascript:1", githubRepo="bread", githubStars="9",
+        ai_summary="x" * 5001, ai_keywords=["x"] * 101, submittedOnDailyAt=5,
+    ) | {"thumbnail": "/x.png", "submittedBy": {"name": "x" * 201}}  # fmt: skip
+    (record,) = items(odd)
+    assert isinstance(record, Record)
+    assert (record.stars, record.code_url, record.details) == (None, None, Details())
+    assert details(row(ai_keywords="dough")).keywords == ()
+    assert details(row(ai_summary="x" * 5000)).summary == "x" * 5000
+    assert len(details(row(ai_keywords=["x"] * 100)).keywords) == 100
+
+
+def test_the_day_of_the_page_is_no_day_of_the_paper() -> None:
+    """The outer time of a row is never a paper's."""
+    (record,) = items(row(publishedAt=None))
+    assert isinstance(record, Record)
+    assert (record.published_at, record.details.submitted_at) == (None, None)
+
+
+def test_the_list_may_come_wrapped() -> None:
+    """Under any name if its rows are papers; other lists beside it are no papers; rows are numbered through."""
+    others = {"models": [{"id": "a/b"}], "nothing": [], "deep": {"papers": [1]}, "authors": [5]}
+    answer = others | {"papers": [row(), 5], "found": [{"id": "2409.00001", "title": "Own", "summary": "S"}]}
+    found = list(read(json.dumps(answer).encode()).items)
+    assert [item.title if isinstance(item, Record) else item.reason for item in found] == [
+        "Slow\n  Bread", "a row without a paper", "Own",
+    ]  # fmt: skip
+    assert [item.line for item in found] == [1, 2, 3]
+
+
+def test_one_paper_may_come_alone() -> None:
+    """As itself, with its authors and numbers, or as one row."""
+    alone = list(read(json.dumps(row()["paper"]).encode()).items)
+    listed = items(row() | {"numComments": None})
+    assert alone == listed
+    assert list(read(json.dumps(row()).encode()).items) == items(row())
+    (bare,) = read(b'{"id": "2401.01234", "title": "T", "upvotes": 3}').items
+    assert isinstance(bare, Record)
+    assert (bare.title, bare.votes) == ("T", 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "day"),
+    [
+        ({"date": "2024-08-01T00:00:00.000Z"}, 1),
+        ({"dateString": "2024-08-03", "periodType": "day"}, 3),
+        ({"dateString": "2024-08-03", "periodType": "week"}, 2),
+        ({"dateString": "2024-W31", "periodType": "day"}, 2),
+        ({"dateString": "2024-08"}, 2),
+        ({"date": 5}, 2),
+    ],
+)
+def test_a_wrapped_list_may_name_its_day(said: dict[str, object], day: int) -> None:
+    """Wherever it stands; a week or a month is no day, and then the newest row dates the dump."""
+    for answer in (said | {"papers": [row()]}, {"papers": [row()]} | said):
+        date = read(json.dumps(answer).encode()).date
+        assert date is not None
+        assert (date.month, date.day) == ((9, 2) if day == 2 else (8, day))
+
+
 @pytest.mark.parametrize(
     ("data", "reason", "line"),
     [
         ("[]", "no papers in it", 0),
         (" [ \n ] ", "no papers in it", 0),
-        ("[[1]]", "no papers in it", 0),
+        ("[[[1]]]", "no papers in it", 0),
         ('["a"]', "no papers in it", 0),
+        ('[["a"], 1]', "no papers in it", 0),
         ('{"error": "Too many\\ud800 requests"}', "the answer is an error: Too many\ufffd requests", 1),
         ('{"error": 5}', "JSON, but not a list of papers", 1),
         ("{}", "JSON, but not a list of papers", 1),
+        ('{"error": {"message": "Slow down"}}', "the answer is an error: Slow down", 1),
+        ('{"statusCode": 429, "message": "Slow down"}', "the answer is an error: Slow down", 1),
+        ('{"detail": "Not here"}', "the answer is an error: Not here", 1),
+        (
+            '{"error": "half of it", "papers": [{"id": "2401.01234", "title": "T", "upvotes": 1}]}',
+            "the answer is an error: half of it",
+            1,
+        ),
+        ('{"dailyPapers": []}', "no papers in it", 0),
+        ('{"dailyPapers": [], "id": "2401.01234", "title": "T", "upvotes": 1}', "no papers in it", 0),
+        ('{"models": [], "spaces": [{"id": "a/b", "title": "T"}]}', "JSON, but not a list of papers", 1),
+        ('{"id": "2401.01234", "title": "T"}', "JSON, but not a list of papers", 1),
+        ('{"id": "own/model", "title": "T", "upvotes": 1}', "JSON, but not a list of papers", 1),
+        (
+            '{"papers": [{"id": "2401.01234", "title": "T", "upvotes": 1}]',
+            "cut, or broken, between two members",
+            1,
+        ),
+        (
+            '{"papers": [{"id": "2401.01234", "title": "T", "upvotes": 1}],',
+            "not JSON, or cut: a key and a colon are missing",
+            1,
+        ),
+        ('{"papers" [', "not JSON, or cut: a key and a colon are missing", 1),
+        ('{"a": 1, 2: 3}', "not JSON, or cut: a key and a colon are missing", 1),
+        ('{"papers": ', "not JSON, or cut: Expecting value", 1),
         ("[" * 100_000, "nested too deep", 1),
         ('[{"a": ' + "9" * 5000 + "}]", "not JSON", 1),
         ('[{"a": 1}] x', "text after the end of the list", 1),
@@ -178,7 +325,7 @@ def test_what_is_no_list_of_papers_is_refused(data: str, reason: str, line: int)
 
 def test_an_answer_larger_than_the_window_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and characters that a window cuts are put together again."""
-    monkeypatch.setattr(daily_papers, "_WINDOW", 7)
+    monkeypatch.setattr("digest.ingest.formats.window.PIECE", 7)
     rows = [row(title=f"Ünï {number}", summary="é😀" * number) for number in range(30)]
     found = items(*rows)
     assert [(item.title, item.abstract) for item in found if isinstance(item, Record)] == [
@@ -188,50 +335,6 @@ def test_an_answer_larger_than_the_window_is_read_whole(monkeypatch: pytest.Monk
     assert [item.title for item in read(raw).items if isinstance(item, Record)] == [
         one["paper"]["title"] for one in rows
     ]
-
-
-def test_a_row_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rather than held whole."""
-    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 400_000)
-    with pytest.raises(DumpError) as refusal:
-        read(b'[{"paper":\n"' + b"x" * 2_000_000)
-    assert (refusal.value.reason, refusal.value.line) == ("a row that does not end", 1)
-
-
-def test_a_row_is_taken_in_by_doubling_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a window of 10, a row of 60 is tried at 9, 19, 39 and 79 characters, so 39 are held in vain."""
-    data = b'["' + b"x" * 58 + b'", {"paper": {"title": "T", "id": "i"}}]'
-    monkeypatch.setattr(daily_papers, "_WINDOW", 10)
-    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 39)
-    assert len(list(read(data).items)) == 2
-    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 38)
-    with pytest.raises(DumpError) as refusal:
-        read(data)
-    assert refusal.value.reason == "a row that does not end"
-
-
-def test_rows_read_before_do_not_count_towards_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what is held of the row itself does."""
-    monkeypatch.setattr(daily_papers, "_WINDOW", 1000)
-    monkeypatch.setattr(daily_papers, "_LONGEST_ROW", 1100)
-    assert len(items(*(row(title=f"Paper {number}") for number in range(20)))) == 20
-
-
-def test_real_answers_are_read_whole(shared_data: Path) -> None:
-    """743 rows over 50 files, dated by their files' names, and each text exactly as given."""
-    count = 0
-    for path in sorted((shared_data / "hf_api").glob("*.json")):
-        data = path.read_bytes()
-        reading = read(data)
-        records = [item for item in reading.items if isinstance(item, Record)]
-        papers = [one["paper"] for one in json.loads(data)]
-        assert [(r.title, r.abstract, r.arxiv_id) for r in records] == [
-            (p["title"], p["summary"], p["id"]) for p in papers
-        ]
-        day = dt.date.fromisoformat(path.stem)
-        assert reading.date == DumpDate(year=day.year, month=day.month, day=day.day)
-        count += len(records)
-    assert count == 743
 
 
 def test_a_real_answer_cut_anywhere_is_refused(shared_data: Path) -> None:

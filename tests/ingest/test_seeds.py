@@ -126,10 +126,3 @@ def test_cuts_give_a_prefix_or_a_refusal(dumps: list[str], papers: list[list[Car
             assert not isinstance(last, Reject)
             assert last[0] == one[len(whole)][0]
             assert one[len(whole)][1].startswith(last[1])
-
-
-def test_other_documents_are_refused(shared_data: Path) -> None:
-    """The page as HTML, and a rendering of a search page."""
-    for name in ("hf_papers_page_2024-08-01.html", "search_page_2026-06-29_numbered-links.md"):
-        with pytest.raises(DumpError):
-            list(read((shared_data / "dumps" / name).read_bytes()).items)

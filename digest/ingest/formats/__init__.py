@@ -7,7 +7,7 @@ import re
 from types import MappingProxyType
 
 from digest.errors import DumpError
-from digest.ingest.formats import daily_papers, text
+from digest.ingest.formats import daily_papers, feed, papers_html, text
 from digest.ingest.record import Reading
 
 #: Formats, and which gives the better text where several list a paper on one day: the greater number.
@@ -27,8 +27,10 @@ FORMATS = MappingProxyType(
         "arxiv-atom": 5,
     }
 )
-_MARKUP = re.compile(rb"<[!?a-zA-Z]")
-_JSON = re.compile(rb"\[\s*(?:[\[{\]\"]|\Z)|\{\s*(?:[\"}]|\Z)")
+#: Not `<https://…>`, by which a rendering may start.
+_MARKUP = re.compile(rb"<(?!https?:|mailto:)[!?a-zA-Z]")
+#: Not `[[A logo] A name][1]`, and not `[](https://…)`, by which one may start as well.
+_JSON = re.compile(rb"""\[\s*(?:[{"]|\](?!\s*[(\[:])|\[\s*(?:[\[\]{"]|\Z)|\Z)|\{\s*(?:["}]|\Z)""")
 #: Checked and dropped in pieces of this many bytes, so that no second copy of a large dump is held.
 _PIECE = 1 << 20
 
@@ -50,9 +52,11 @@ def read(data: bytes) -> Reading:
     if not start:
         raise DumpError("the dump is empty")
     _check_bytes(data)
+    if _JSON.match(start):
+        return feed.read_json(data) if feed.recognises_json(data) else daily_papers.read(data)
     if _MARKUP.match(start):
-        raise DumpError("an HTML or XML page, where a list of papers is wanted", line=1)
-    return daily_papers.read(data) if _JSON.match(start) else text.read(data)
+        return feed.read(data) if feed.recognises(data) else papers_html.read(data)
+    return text.read(data)
 
 
 def _first_visible(data: bytes) -> int:
@@ -66,8 +70,9 @@ def _check_bytes(data: bytes) -> None:
         raise DumpError("a NUL byte, so not text", line=line_at(data, nul))
     start = 0
     while start < len(data):
-        cut = data.find(b"\n", start + _PIECE)
-        end = len(data) if cut < 0 else cut
+        end = start + _PIECE
+        while end < len(data) and data[end] & 0xC0 == 0x80 and end - start < _PIECE + 4:
+            end += 1
         try:
             data[start:end].decode()
         except UnicodeDecodeError as error:

@@ -1,190 +1,242 @@
 """`daily-papers-json`: answers of `GET /api/daily_papers`, older and newer fields alike.
 
-Rows are decoded one at a time from a sliding window: `json.loads` of a 100 MB answer would hold ten times
-that. The list is walked twice, because the date of the dump is the newest of its rows.
+The same rows also come wrapped in an object, one paper may come alone, and the papers page embeds them. The
+rows are walked twice, because the date of the dump may stand behind them; so all that is broken is found
+before the first record is given.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from digest.errors import DumpError
 from digest.ingest.arxiv import arxiv_id
-from digest.ingest.formats.values import count, sound, text, time
-from digest.ingest.record import DumpDate, Reading, Record, Reject
+from digest.ingest.formats.values import count, name, text, time, web_url
+from digest.ingest.formats.window import Window, pieces
+from digest.ingest.record import Details, DumpDate, Reading, Record, Reject
 
 _FORMAT = "daily-papers-json"
-_BLANK = " \t\n\r"
-_WINDOW = 1 << 18
-#: Bytes; a row is 3 kB as a rule, and abstracts of 10 MB are refused further on.
-_LONGEST_ROW = 1 << 25
+#: Names that hold the list where it comes wrapped; any other does as well if its first row is a paper.
+_LISTS = frozenset({"papers", "dailyPapers", "searchResults"})
+#: What is kept of an object: what makes a paper that comes alone, and what is said of the list.
+_PAPER = frozenset(
+    {"id", "title", "summary", "authors", "upvotes", "publishedAt", "submittedOnDailyAt", "submittedOnDailyBy",
+     "submittedBy", "githubRepo", "githubStars", "projectPage", "thumbnail", "organization", "ai_summary",
+     "ai_keywords", "paper", "numComments"}
+)  # fmt: skip
+_SAID = frozenset({"date", "dateString", "periodType", "error", "message", "detail"})
+#: Rows kept of a list that lists no papers: the authors of one paper.
+_MOST_KEPT = 10_000
+_MOST_KEYWORDS = 100
+#: Characters; a machine's summary is a line or two.
+_LONGEST_SUMMARY = 5_000
+_PAGE = "https://huggingface.co/papers/"
 
 
 def read(data: bytes) -> Reading:
     """Read the answer.
 
     Raises:
-        DumpError: Not JSON, not a list of papers, or an empty list.
+        DumpError: Not JSON, an error in place of a list, no list of papers, or an empty one.
     """
-    return Reading(format=_FORMAT, date=_newest(data), items=_items(data))
+
+    def opened() -> Window:
+        return Window(pieces(data))
+
+    survey = look_over([opened], alone=True)
+    if problem := _problem(survey):
+        raise DumpError(f"the answer is an error: {problem}", line=1)
+    if not survey.papers:
+        raise DumpError(_what_else(survey), line=0 if survey.listed else 1)
+    return Reading(format=_FORMAT, date=survey.date(), items=items([opened], alone=True))
 
 
-def _newest(data: bytes) -> DumpDate | None:
-    """The newest day of submission, else of publication; walks the whole list, so finds all that is broken."""
-    submitted, published, found = "", "", False
-    for row in _rows(data):
-        if isinstance(row, dict) and isinstance(paper := row.get("paper"), dict):
-            found = True
-            submitted = max(submitted, _day(paper.get("submittedOnDailyAt")))
-            published = max(published, _day(row.get("publishedAt")))
-    if not found:
-        raise DumpError("no papers in it")
-    newest = submitted or published
-    if not newest:
+Opened = Callable[[], Window]
+
+
+@dataclass(slots=True)
+class Survey:
+    """What only the whole of a document shows."""
+
+    papers: int = 0
+    listed: bool = False  #: a list is there that holds papers on other days
+    said: dict[str, Any] = field(default_factory=dict)  #: of the list: its date, or an error
+    submitted: str = ""  #: newest day of submission, ISO
+    published: str = ""  #: newest day of publication on the page, ISO
+
+    def add(self, row: Mapping[str, Any], paper: Mapping[str, Any]) -> None:
+        """Take one row into account."""
+        self.papers += 1
+        self.submitted = max(self.submitted, _day(paper.get("submittedOnDailyAt")))
+        self.published = max(self.published, _day(row.get("publishedAt")))
+
+    def date(self) -> DumpDate | None:
+        """Give the day that the list names, else the newest of its rows.
+
+        A list of a week or a month names its first day, on which most of its papers were not known.
+        """
+        named = _day(self.said.get("date")) or _day(self.said.get("dateString"))
+        of_one_day = self.said.get("periodType", "day") == "day"
+        newest = (named if of_one_day else "") or self.submitted or self.published
+        if not newest:
+            return None
+        day = dt.date.fromisoformat(newest)
+        return DumpDate(month=day.month, day=day.day, year=day.year)
+
+
+def look_over(documents: Iterable[Opened], *, alone: bool) -> Survey:
+    """Walk documents to their ends.
+
+    Args:
+        documents: What opens each of them anew.
+        alone: Whether a paper that comes alone counts, and not in lists only.
+
+    Raises:
+        DumpError: One of them is not JSON.
+    """
+    survey = Survey()
+    for opened in documents:
+        for row in _rows(opened(), survey, alone=alone):
+            paper = _paper(row)
+            if paper is not None:
+                survey.add(row, paper)
+    return survey
+
+
+def items(documents: Iterable[Opened], *, alone: bool) -> Iterator[Record | Reject]:
+    """Give the papers of documents that were looked over, numbered through."""
+    position = number = 0
+    for opened in documents:
+        for row in _rows(opened(), Survey(), alone=alone):
+            number += 1
+            item = _item(row, number, position + 1)
+            position += isinstance(item, Record)
+            yield item
+
+
+def _what_else(survey: Survey) -> str:
+    return "no papers in it" if survey.listed else "JSON, but not a list of papers"
+
+
+def _problem(survey: Survey) -> str:
+    """Give the words of an error, shortened; "" where there is none."""
+    said = survey.said
+    error = said.get("error") or (None if survey.papers else said.get("message") or said.get("detail"))
+    words = error.get("message") if isinstance(error, Mapping) else error
+    return text(words)[:200]
+
+
+def _rows(window: Window, survey: Survey, *, alone: bool) -> Iterator[Any]:
+    """Walk a document, giving the rows of each list of papers in it; or the paper that it is itself."""
+    if window.next_sign() == "[":
+        survey.listed = True
+        yield from window.rows()
+    elif window.next_sign() == "{":
+        kept: dict[str, Any] = {}
+        yield from _rows_of_object(window, survey, kept)
+        survey.said |= {key: value for key, value in kept.items() if key in _SAID}
+        if alone and not survey.listed and _paper(kept) is not None:
+            yield kept
+    else:
+        raise DumpError("JSON, but not a list of papers", line=window.line)
+    window.end()
+
+
+def _rows_of_object(window: Window, survey: Survey, kept: dict[str, Any]) -> Iterator[Any]:
+    for key in window.members():
+        if window.next_sign() != "[":
+            value = window.value()
+            if key in _PAPER or key in _SAID:
+                kept[key] = value
+            continue
+        rows = window.rows()
+        first = next(rows, None)
+        is_list = _paper(first) is not None
+        survey.listed |= is_list or key in _LISTS
+        if is_list:
+            yield first
+            yield from rows
+        else:
+            most = _MOST_KEPT if key in _PAPER else 0
+            kept[key] = [row for number, row in enumerate(chain([first], rows)) if number < most]
+
+
+def _paper(row: object) -> Mapping[str, Any] | None:
+    """Give the paper of a row: within it, or the row itself if its fields are those of a paper."""
+    if not isinstance(row, Mapping):
         return None
-    day = dt.date.fromisoformat(newest)
-    return DumpDate(month=day.month, day=day.day, year=day.year)
+    paper = row.get("paper")
+    if isinstance(paper, Mapping):
+        return paper
+    identifier, title = row.get("id"), row.get("title")
+    if isinstance(identifier, str) and isinstance(title, str) and arxiv_id(identifier):
+        return row if isinstance(row.get("summary"), str) or "upvotes" in row else None
+    return None
 
 
-def _items(data: bytes) -> Iterator[Record | Reject]:
-    position = 0
-    for number, row in enumerate(_rows(data), start=1):
-        item = _item(row, number, position + 1)
-        position += isinstance(item, Record)
-        yield item
-
-
-def _item(row: object, number: int, position: int) -> Record | Reject:
-    paper = row.get("paper") if isinstance(row, dict) else None
-    if not isinstance(row, dict) or not isinstance(paper, dict):
+def _item(row: Any, number: int, position: int) -> Record | Reject:
+    paper = _paper(row)
+    if paper is None:
         return Reject(line=number, reason="a row without a paper")
-    title, identifier = paper.get("title"), paper.get("id")
-    if not isinstance(title, str) or not title.strip():
+    title, identifier = text(paper.get("title")), text(paper.get("id")).strip()
+    if not title.strip():
         return Reject(line=number, reason="a paper without a title")
-    if not isinstance(identifier, str) or not identifier.strip():
+    if not identifier:
         return Reject(line=number, reason="a paper without an id")
-    identifier = sound(identifier.strip())
     return Record(
         position=position,
         line=number,
-        title=sound(title),
+        title=title,
         abstract=text(paper.get("summary")),
         arxiv_id=arxiv_id(identifier),
         authors=_authors(paper.get("authors")),
         votes=count(paper.get("upvotes")),
         comments=count(row.get("numComments")),
+        stars=count(paper.get("githubStars")),
+        # Of the paper: that of the row is another day in older answers.
         published_at=time(paper.get("publishedAt")),
-        url=f"https://huggingface.co/papers/{identifier}",
-        code_url=text(paper.get("githubRepo")) or None,
+        url=web_url(_PAGE + identifier),
+        code_url=web_url(paper.get("githubRepo")),
+        details=_details(row, paper),
     )
+
+
+def _details(row: Mapping[str, Any], paper: Mapping[str, Any]) -> Details:
+    summary = text(paper.get("ai_summary"))
+    return Details(
+        summary=summary if len(summary) <= _LONGEST_SUMMARY else "",
+        submitter=_name(paper.get("submittedOnDailyBy"), "user")
+        or _name(row.get("submittedBy"), "user", "name"),
+        organisation=_name(paper.get("organization"), "fullname", "name")
+        or _name(row.get("organization"), "fullname", "name"),
+        keywords=_keywords(paper.get("ai_keywords")),
+        project_url=web_url(paper.get("projectPage")),
+        thumbnail_url=web_url(row.get("thumbnail")) or web_url(paper.get("thumbnail")),
+        submitted_at=time(paper.get("submittedOnDailyAt")),
+    )
+
+
+def _name(value: object, *keys: str) -> str | None:
+    """Give the first name that an account has under these keys."""
+    account = value if isinstance(value, Mapping) else {}
+    return next((found for key in keys if (found := name(account.get(key)))), None)
 
 
 def _authors(value: object) -> tuple[str, ...]:
     rows = value if isinstance(value, list) else []
     named = (row for row in rows if isinstance(row, dict) and row.get("hidden") is not True)
-    return tuple(name for row in named if (name := text(row.get("name")).strip()))
+    return tuple(author for row in named if (author := text(row.get("name")).strip()))
+
+
+def _keywords(value: object) -> tuple[str, ...]:
+    words = value if isinstance(value, list) and len(value) <= _MOST_KEYWORDS else []
+    return tuple(word for given in words if (word := name(given)))
 
 
 def _day(value: object) -> str:
     moment = time(value)
     return moment.date().isoformat() if moment else ""
-
-
-def _rows(data: bytes) -> Iterator[object]:
-    """Decode the rows of the list, holding one window of text at a time.
-
-    Raises:
-        DumpError: Not JSON, cut, nested too deep, or not a list.
-    """
-    window = _Window(data)
-    if window.next_sign() != "[":
-        raise DumpError(_what_else(window.value()), line=1)
-    window.skip()
-    if window.next_sign() == "]":
-        raise DumpError("no papers in it")
-    while True:
-        yield window.value()
-        sign = window.next_sign()
-        window.skip()
-        if sign == "]":
-            break
-        if sign != ",":
-            raise DumpError("cut, or broken, between two rows", line=window.line)
-    if window.next_sign():
-        raise DumpError("text after the end of the list", line=window.line)
-
-
-def _what_else(value: object) -> str:
-    if isinstance(value, Mapping) and isinstance(value.get("error"), str):
-        return f"the answer is an error: {sound(value['error'])[:200]}"
-    return "JSON, but not a list of papers"
-
-
-class _Window:
-    """The text of a long document, decoded piece by piece; `at` moves forward only."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._end = 0  # bytes decoded so far
-        self._decode = json.JSONDecoder().raw_decode
-        self._text = ""
-        self._at = 0
-        self.line = 1
-
-    def next_sign(self) -> str:
-        """The next character that is not white space; empty at the end."""
-        while True:
-            while self._at < len(self._text):
-                sign = self._text[self._at]
-                if sign not in _BLANK:
-                    return sign
-                self.line += sign == "\n"
-                self._at += 1
-            if not self._more(_WINDOW):
-                return ""
-
-    def skip(self) -> None:
-        """Go past the sign just seen."""
-        self._at += 1
-
-    def value(self) -> Any:
-        """Decode one value, taking in more text while it is incomplete."""
-        self.next_sign()
-        wanted = _WINDOW
-        while True:
-            try:
-                value, end = self._decode(self._text, self._at)
-            except RecursionError as error:
-                raise DumpError("nested too deep", line=self.line) from error
-            except ValueError as error:
-                if len(self._text) - self._at > _LONGEST_ROW:
-                    raise DumpError("a row that does not end", line=self.line) from error
-                if not self._more(wanted):
-                    raise DumpError(self._broken(error), line=self._line_of(error)) from error
-                wanted *= 2
-            else:
-                self.line += self._text.count("\n", self._at, end)
-                self._at = end
-                return value
-
-    def _more(self, wanted: int) -> bool:
-        """Take in more text; a character is never cut in two."""
-        if self._end >= len(self._data):
-            return False
-        end = min(self._end + wanted, len(self._data))
-        while end < len(self._data) and self._data[end] & 0xC0 == 0x80:
-            end += 1
-        self._text = self._text[self._at :] + self._data[self._end : end].decode()
-        self._at, self._end = 0, end
-        return True
-
-    def _broken(self, error: ValueError) -> str:
-        return f"not JSON, or cut: {error.msg}" if isinstance(error, json.JSONDecodeError) else "not JSON"
-
-    def _line_of(self, error: ValueError) -> int:
-        if isinstance(error, json.JSONDecodeError):
-            return self.line + self._text.count("\n", self._at, error.pos)
-        return self.line

@@ -11,6 +11,10 @@ from urllib.parse import urlsplit
 _MOST = 2**31 - 1
 #: Characters; what is longer is no address that a mail could carry.
 _LONGEST_URL = 2_000
+#: Characters; a user's or an organisation's name, a keyword.
+_LONGEST_NAME = 200
+# Not the weeks (2025-W34) that Python reads as their Mondays.
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _UNSOUND = re.compile("[\x00\ud800-\udfff]")
 _IN_NO_URL = re.compile(r"[\s\x00-\x1f\x7f<>\"\\^`{|}\ud800-\udfff]")
 _SHOWN_COUNT = re.compile(r"(\d{1,3}(?:,\d{3}){1,3}|\d{1,10}(?:\.\d{1,6})?)\s?([kKmM]?)", re.ASCII)
@@ -25,6 +29,12 @@ def text(value: object) -> str:
 def sound(text: str) -> str:
     """Replace what no database and no mail can hold: NUL, and a surrogate without its other half."""
     return _UNSOUND.sub("\ufffd", text)
+
+
+def name(value: object) -> str | None:
+    """Give a name in one line, without the white space around it, of 200 characters at most."""
+    line = " ".join(text(value).split())
+    return line if 0 < len(line) <= _LONGEST_NAME else None
 
 
 def count(value: object) -> int | None:
@@ -46,8 +56,8 @@ def shown_count(text: str) -> int | None:
 
 
 def time(value: object) -> dt.datetime | None:
-    """Read an ISO time, UTC where it names no zone; always in UTC."""
-    if not isinstance(value, str):
+    """Read an ISO date, with a time of day or without, UTC where it names no zone; always in UTC."""
+    if not isinstance(value, str) or not _DATED.match(value):
         return None
     try:
         time = dt.datetime.fromisoformat(value)
