@@ -23,6 +23,8 @@ from digest.wiring import App
 
 #: A file that changed less than this long ago may still be being written, in seconds.
 QUIET_S = 5.0
+#: Seconds between two looks for sources that are due.
+FETCH_S = 30.0
 #: Seconds between two looks at what is due to be published and planned.
 PLAN_S = 30.0
 #: Seconds between two looks for sign-ups that nobody confirmed, network addresses kept long enough, pauses that end.
@@ -60,6 +62,10 @@ class Ticks:
             )
             app.ingest(found, IngestOptions(source=FOLDER, zone=app.settings.tzinfo))
         self._known = {str(path): written for path, written in times.items()}
+
+    def fetch(self) -> None:
+        """Ask the sources that are due."""
+        self._app.fetch(stop=self.stop)
 
     def plan(self) -> None:
         """Publish if the hour has come, then plan whoever's hour has."""
@@ -122,6 +128,7 @@ def running(app: App) -> Iterator[Ticks]:
     settings = app.settings
     for tick, every_s in (
         (ticks.watch, settings.dumps.watch_s),
+        (ticks.fetch, FETCH_S),
         (ticks.plan, PLAN_S),
         (ticks.deliver, settings.delivery.tick_s),
         (ticks.tidy, TIDY_S),

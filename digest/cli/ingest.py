@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from digest.cli.app import EXIT_PART, Json, parse_date, session
 from digest.cli.output import emit, errors, plural, table
+from digest.errors import UsageError
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.sources.files import open_paths
 from digest.store import papers
@@ -25,8 +28,17 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH…", help="Files, folders, archives; - is standard input.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="PATH…", help="Files, folders, archives; - is standard input."),
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source",
+            metavar="NAME",
+            help="Ask this source of the settings now, be it due or not; may be given again. folder is the watched one.",
+        ),
+    ] = None,
     seen_on: Annotated[
         dt.date | None,
         typer.Option(
@@ -39,8 +51,17 @@ def run(
     json: Json = False,
 ) -> None:
     """Read dumps into the store: new, revised, seen and rejected per dump. The same dump again changes nothing."""
+    if bool(paths) == bool(sources):
+        raise UsageError("name what to read: PATH…, or --source NAME")
+    if sources and seen_on:
+        raise UsageError("--seen-on is for files: a source says itself which day it was asked for")
     wired = session(context).app()
-    reports = _ingest(wired, paths, IngestOptions(zone=wired.settings.tzinfo, seen_on=seen_on, as_new=as_new))
+    with _progress() as on_records:
+        if sources:
+            reports = wired.fetch(sources, as_new=as_new, on_records=on_records)
+        else:
+            options = IngestOptions(zone=wired.settings.tzinfo, seen_on=seen_on, as_new=as_new)
+            reports = _read(wired, paths or [], options, on_records)
     with wired.database.read() as conn:
         total = papers.total(conn)
     emit(
@@ -52,9 +73,17 @@ def run(
         raise typer.Exit(EXIT_PART)
 
 
-def _ingest(wired: App, paths: list[str], options: IngestOptions) -> list[DumpReport]:
+def _read(
+    wired: App, paths: list[str], options: IngestOptions, on_records: Callable[[int], None]
+) -> list[DumpReport]:
     now = wired.clock()
     found = open_paths(paths, cap_bytes=wired.settings.dumps.cap_bytes, stdin=sys.stdin.buffer, now=now)
+    return list(ingest(wired.database, found, now=now, options=options, on_records=on_records))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, while the block runs; what is yielded moves it on by a number of records."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -65,18 +94,13 @@ def _ingest(wired: App, paths: list[str], options: IngestOptions) -> list[DumpRe
         *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task("reading", total=None)
-        reports = []
-        for report in ingest(
-            wired.database, found, now=now, options=options, on_records=lambda count: bar.advance(task, count)
-        ):
-            reports.append(report)
-            bar.update(task, description=report.name)
-    return reports
+        yield lambda count: bar.advance(task, count)
 
 
 def _document(report: DumpReport) -> dict[str, Any]:
     return {
         "name": report.name,
+        "source": report.source,
         "format": report.format,
         "records": report.records,
         "new": report.new,
