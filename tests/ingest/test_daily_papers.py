@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -335,11 +334,3 @@ def test_an_answer_larger_than_the_window_is_read_whole(monkeypatch: pytest.Monk
     assert [item.title for item in read(raw).items if isinstance(item, Record)] == [
         one["paper"]["title"] for one in rows
     ]
-
-
-def test_a_real_answer_cut_anywhere_is_refused(shared_data: Path) -> None:
-    """At 200 offsets, none gives a single paper."""
-    data = (shared_data / "hf_api" / "2024-09-02.json").read_bytes().rstrip()
-    for number in range(200):
-        with pytest.raises(DumpError):
-            read(data[: number * len(data) // 200])
