@@ -25,6 +25,8 @@ OPENING_LETTERS = 100
 LEAST_WORDS = 40
 #: Abstracts agree up to this share of changed words, counted over the length of the shorter.
 CHANGED = 0.2
+#: Where no abstract knows either spelling of a slip, up to this share.
+CHANGED_AT_MOST = 0.05
 #: Letters that a title cut by an ellipsis must still show.
 CUT_LETTERS = 20
 #: Titles that share less of their letters are told apart without a look at their words.
@@ -101,7 +103,7 @@ def alike(one: Text, other: Text) -> bool:
 
     No difference, each shown on titles: a hyphen ("Fine-Tuning", "Finetuning"), plural and British spelling
     ("Modelling Graphs", "Modeling Graph"), accents, an article ("The Lottery Ticket", "Lottery Ticket"), one
-    slip in a long word if the abstracts know only one of its spellings, an end lost to an ellipsis if it held
+    slip in a long word unless the abstracts know both of its spellings, an end lost to an ellipsis if it held
     no number. Any other word, sign, number or order of words is another title.
 
     Symmetric. Costs little where titles differ; the abstracts are compared last.
@@ -131,15 +133,16 @@ def _slips(one: str, other: str) -> tuple[tuple[str, str], ...] | None:
     slips: list[tuple[str, str]] = []
     for start, before, after in _changes(left, right):
         if len(before) == len(after) == 1 and _may_be_slip(before[0], after[0]):
-            slips.append((before[0], after[0]))
+            slips.append((_plain(before[0]), _plain(after[0])))
         elif not _same_words(before, after) and not _is_article(start, before, after, len(left)):
             return None
     return tuple(slips) if len(slips) <= 1 else None
 
 
 def _changes(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[int, Sequence[str], Sequence[str]]]:
-    """Where the words differ: place in the first, and the words that stand there in each."""
-    for same, run in groupby(Levenshtein.opcodes(left, right), key=lambda step: step.tag == "equal"):
+    """Where the words differ by more than spelling: place in the first, and the words that stand there in each."""
+    steps_of = Levenshtein.opcodes([_plain(word) for word in left], [_plain(word) for word in right])
+    for same, run in groupby(steps_of, key=lambda step: step.tag == "equal"):
         if not same:
             steps = list(run)
             first, last = steps[0], steps[-1]
@@ -152,7 +155,8 @@ def _changes(left: Sequence[str], right: Sequence[str]) -> Iterator[tuple[int, S
 
 def _same_words(before: Sequence[str], after: Sequence[str]) -> bool:
     """Whether only blanks or hyphens tell these words apart."""
-    return "".join(before) == "".join(after) and _NEVER_JOINED.isdisjoint((*before, *after))
+    joined = _plain("".join(before)) == _plain("".join(after))
+    return joined and _NEVER_JOINED.isdisjoint((*before, *after))
 
 
 def _is_article(start: int, before: Sequence[str], after: Sequence[str], length: int) -> bool:
@@ -169,8 +173,10 @@ def _may_be_slip(one: str, other: str) -> bool:
 
     Never the first letter: people hardly miss it, and prefixes that negate stand there.
     """
-    long = _LONG.fullmatch(one) and _LONG.fullmatch(other)
-    return bool(long and one[0] == other[0] and OSA.distance(one, other, score_cutoff=1) == 1)
+    if one[0] != other[0] or not (_LONG.fullmatch(one) and _LONG.fullmatch(other)):
+        return False
+    spelt = (one, other), (_plain(one), _plain(other))  # a slip may stand in a plural, or be its very end
+    return any(OSA.distance(first, second, score_cutoff=1) == 1 for first, second in spelt)
 
 
 def _continues(cut: Sequence[str], whole: Sequence[str]) -> bool:
@@ -184,15 +190,17 @@ def _continues(cut: Sequence[str], whole: Sequence[str]) -> bool:
 
 
 def _confirmed(one: Sequence[str], other: Sequence[str], slips: Sequence[tuple[str, str]]) -> bool:
-    """Whether the abstracts agree as far as both go, and bear out each slip: one of its words stands there."""
+    """Whether the abstracts agree as far as both go, and bear out each slip.
+
+    Of a slip's two spellings one alone may stand in them. Where neither does, they have to agree almost word for word.
+    """
     shorter = min(len(one), len(other))
     if shorter < LEAST_WORDS:
         return False
-    most = int(shorter * CHANGED)
-    if Levenshtein.distance(one[:shorter], other[:shorter], score_cutoff=most) > most:
-        return False
     known = {_plain(word) for word in (*one, *other)} if slips else set()
-    return all((first in known) != (second in known) for first, second in slips)
+    met = [(first in known) + (second in known) for first, second in slips]
+    most = int(shorter * (CHANGED_AT_MOST if 0 in met else CHANGED))
+    return 2 not in met and Levenshtein.distance(one[:shorter], other[:shorter], score_cutoff=most) <= most
 
 
 def _numbers(words: Sequence[str]) -> list[str]:
@@ -200,7 +208,7 @@ def _numbers(words: Sequence[str]) -> list[str]:
 
 
 def _title_words(title: str) -> list[str]:
-    return [_plain(word) for word in _words(title_key(title.replace("&", " and ")))]
+    return _words(title_key(title.replace("&", " and ")))
 
 
 def _words(text: str) -> list[str]:
