@@ -14,6 +14,8 @@ _CODE_LINK = re.compile(
     re.IGNORECASE,
 )
 _HOSTS = ("github.com/", "gitlab.com/", "bitbucket.org/", "codeberg.org/", "huggingface.co/")
+#: Characters of `https://www.`.
+_LONGEST_START = 12
 # Pages of the model hub that hold no code or weights.
 _NO_CODE = re.compile(r"huggingface\.co/(?:papers|blog|docs|collections|posts)/", re.IGNORECASE)
 
@@ -28,15 +30,32 @@ def code_urls(abstract: str) -> tuple[str, ...]:
         `https://` links to a repository on GitHub, GitLab, Bitbucket, Codeberg or Hugging Face, without
         the full stop or bracket that follows them. Two that differ in `.git` or a last slash are one.
     """
-    lowered = abstract.lower()
-    if not any(host in lowered for host in _HOSTS):
+    return links_of_clean(clean(abstract)) if _first_host(abstract) >= 0 else ()
+
+
+def links_of_clean(abstract: str) -> tuple[str, ...]:
+    """Find the links in an abstract that is clean already."""
+    first = _first_host(abstract)
+    if first < 0:
         return ()
     found: dict[str, str] = {}
-    for match in _CODE_LINK.finditer(clean(abstract)):
+    # The pattern is slow, and the links stand at the end of most abstracts.
+    for match in _CODE_LINK.finditer(abstract, max(0, first - _LONGEST_START)):
         link = _bare(match[1])
         if not _NO_CODE.match(link) and link.rstrip("/").count("/") >= 2:
             found.setdefault(link.lower().removesuffix("/").removesuffix(".git"), f"https://{link}")
     return tuple(found.values())
+
+
+def _first_host(text: str) -> int:
+    """Where the first host stands, or before; -1 where none does."""
+    if "/" not in text:
+        return -1
+    lowered = text.lower()
+    places = [place for place in map(lowered.find, _HOSTS) if place >= 0]
+    if len(lowered) != len(text):  # letters of some scripts are longer in lower case
+        return min(0, *places) if places else -1
+    return min(places, default=-1)
 
 
 def _bare(link: str) -> str:

@@ -7,6 +7,8 @@ import unicodedata
 
 from digest.ingest.clean import clean
 
+#: ASCII as a key has it: lower case, anything else than a letter or digit a space.
+_ASCII = "".join(chr(code).lower() if chr(code).isalnum() else " " for code in range(128))
 _NEITHER_LETTER_NOR_DIGIT = re.compile(r"[\W_]+")
 
 
@@ -16,6 +18,13 @@ def title_key(title: str) -> str:
     Idempotent. `"Poincar\\'e~Maps: a 3times3 View"` gives `"poincaré maps a 3 3 view"`; the empty string
     where a title holds no letter and no digit, and such titles identify nothing.
     """
+    return key_of_clean(clean(title))
+
+
+def key_of_clean(title: str) -> str:
+    """Give the key of a title that is clean already; cleaning is most of the work."""
+    if title.isascii():
+        return " ".join(title.translate(_ASCII).split())
     # NFKC after casefold as well: folding can leave a sequence that composes.
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", clean(title)).casefold())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", title).casefold())
     return _NEITHER_LETTER_NOR_DIGIT.sub(" ", folded).strip()

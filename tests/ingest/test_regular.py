@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from digest.ingest.formats import read
-from digest.ingest.formats.lines import lines
-from digest.ingest.formats.regular import cards, is_regular
+from digest.ingest.formats.lines import Line, lines
+from digest.ingest.formats.regular import cards, span
 from digest.ingest.record import Record
 
 KITES = ("Kites That Learn to Land", "Kites are hard to land. Ours land in 40 seconds.")
@@ -26,6 +26,13 @@ def document(*texts: str, blank: bool = True) -> bytes:
     return (("\n\n" if blank else "\n").join(texts) + "\n").encode()
 
 
+def all_cards(data: bytes) -> list[tuple[Line, Line]]:
+    """The cards of a regular document."""
+    within = span(lines(data))
+    assert within
+    return list(cards(lines(data), within))
+
+
 def flat(*pairs: tuple[str, str]) -> list[str]:
     return [text for pair in pairs for text in pair]
 
@@ -37,7 +44,7 @@ def flat(*pairs: tuple[str, str]) -> list[str]:
 def test_short_abstracts_are_read(blank: bool, head: list[str], foot: list[str], number: int) -> None:
     """Head, cards of one or two sentences, foot: the cards come out, in both layouts."""
     data = document(*head, *flat(*ALL[:number]), *foot, blank=blank)
-    assert is_regular(lines(data))
+    assert span(lines(data))
     found = [item for item in read(data).items if isinstance(item, Record)]
     assert [(item.title, item.abstract) for item in found] == [
         (title, abstract.strip()) for title, abstract in ALL[:number]
@@ -49,13 +56,13 @@ def test_a_glued_button_is_taken_off_the_first_title_only() -> None:
     """`Subscribe` glued by a scraper goes; the same letters in a later title stay."""
     later = ("SubscribeNet for All of Us", RAIN[1])
     data = document("Get trending papers in your email inbox!", "Subscribe" + KITES[0], KITES[1], *later)
-    assert [title.text for title, _ in cards(lines(data))] == [KITES[0], later[0]]
+    assert [title.text for title, _ in all_cards(data)] == [KITES[0], later[0]]
 
 
 def test_a_name_that_its_abstract_repeats_is_no_glue() -> None:
     """`SearchNet` is a name where the abstract has it too."""
     data = document("SearchNet Finds Things", "We present SearchNet, which finds things well.", *KITES)
-    assert next(title.text for title, _ in cards(lines(data))) == "SearchNet Finds Things"
+    assert all_cards(data)[0][0].text == "SearchNet Finds Things"
 
 
 @pytest.mark.parametrize(
@@ -83,18 +90,18 @@ def test_a_name_that_its_abstract_repeats_is_no_glue() -> None:
 )
 def test_one_line_out_of_turn_is_for_the_decoder(texts: list[str]) -> None:
     """A missing, wrapped, doubled or strange line means that lines must be weighed, and none is taken as it stands."""
-    assert not is_regular(lines(document(*texts)))
+    assert not span(lines(document(*texts)))
 
 
 def test_blank_lines_that_drift_are_for_the_decoder() -> None:
     """Blank lines between some lines and not between others may part paragraphs, so they are weighed."""
-    assert not is_regular(lines(f"{KITES[0]}\n\n{KITES[1]}\n{RAIN[0]}\n\n{RAIN[1]}\n".encode()))
-    assert not is_regular(lines(f"{KITES[0]}\n\n{KITES[1]}\n\n{RAIN[0]}\n{RAIN[1]}\n".encode()))
+    assert not span(lines(f"{KITES[0]}\n\n{KITES[1]}\n{RAIN[0]}\n\n{RAIN[1]}\n".encode()))
+    assert not span(lines(f"{KITES[0]}\n\n{KITES[1]}\n\n{RAIN[0]}\n{RAIN[1]}\n".encode()))
 
 
 def test_dots_of_an_ellipsis_may_end_a_title() -> None:
     """A full stop ends no title, an ellipsis may."""
-    assert is_regular(lines(document("And Then There Were None...", KITES[1])))
+    assert span(lines(document("And Then There Were None...", KITES[1])))
 
 
 @pytest.mark.parametrize(
@@ -110,4 +117,4 @@ def test_dots_of_an_ellipsis_may_end_a_title() -> None:
 )
 def test_lengths_of_a_regular_card(title: str, abstract: str, expected: bool) -> None:
     """A title is below 300 characters; an abstract from there on, or a sentence of 25 at least."""
-    assert is_regular(lines(document(title, abstract))) is expected
+    assert (span(lines(document(title, abstract))) is not None) is expected

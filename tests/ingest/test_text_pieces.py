@@ -195,10 +195,10 @@ def test_a_card_that_is_a_paper(abstract: list[str]) -> None:
 
 
 def test_plain_cards_keep_their_lines() -> None:
-    """Their places are still open."""
-    data = document("Kites That Land", "", "Kites land when the wind lets them.")
-    assert list(text._plain_cards(data)) == [
-        Record(position=0, line=1, title="Kites That Land", abstract="Kites land when the wind lets them.")
+    """The lines around them are the head's and the foot's, and their places are counted."""
+    data = document("new", "Kites That Land", "", "Kites land when the wind lets them.", "Next")
+    assert list(text._plain_cards(data, range(2, 5))) == [
+        Record(position=1, line=2, title="Kites That Land", abstract="Kites land when the wind lets them.")
     ]
 
 

@@ -15,6 +15,8 @@ from digest.ingest.dates import parse_head_date
 
 #: No title is as long (182 is the longest of 1,235), and hardly an abstract as short (405 in the seeds).
 LONG = 300
+#: Bytes that are split into lines at once.
+_WINDOW = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,24 @@ class Line:
 
 def lines(data: bytes) -> Iterator[Line]:
     """Split lazily, skipping blank lines and a line that repeats the one before it."""
-    start, number, blank, last = 0, 0, False, ""
+    number, blank, last = 0, False, ""
+    for window in _windows(data):
+        for row in window.split("\n"):
+            text, number = row.strip(), number + 1
+            if text and text != last:
+                yield Line(number, text, blank)
+                last = text
+            blank = not text
+
+
+def _windows(data: bytes) -> Iterator[str]:
+    """Decode whole lines by the many: one by one costs as much as all that is done with them."""
+    view, start = memoryview(data), 0
     while start < len(data):
-        end = data.find(b"\n", start)
+        end = data.find(b"\n", start + _WINDOW)
         end = len(data) if end < 0 else end
-        text, start, number = data[start:end].decode().strip(), end + 1, number + 1
-        if text and text != last:
-            yield Line(number, text, blank)
-            last = text
-        blank = not text
+        yield str(view[start:end], "utf-8")
+        start = end + 1
 
 
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)\]}*]*$|https?://\S+$")
@@ -50,6 +61,8 @@ _CONNECTIVE = re.compile(
     r"through|between|beyond|without|against|within|across|vs\.?|be|can|that|your|not|than)|[,:(&/–—+-])$",
     re.IGNORECASE,
 )
+#: Characters to look at from the end: the longest of these words has 7, and one more tells where it starts.
+_CONNECTIVE_LONGEST = 9
 # Phrases, not words: papers are about privacy, e-mail, communities and your diffusion model, too.
 _OPENING = re.compile(r"(?:We|This|These|In this|Our|Recently|Although|However)\b")
 _PAGE = re.compile(
@@ -60,6 +73,12 @@ _PAGE = re.compile(
     r"(?:daily|weekly|morning) (?:digest|picks|reading))\b|[©®™]",
     re.IGNORECASE,
 )
+#: In lower case. Every phrase of `_PAGE` in ASCII has one of them, and to look for these takes a tenth of the time.
+_PAGE_MARKS = (
+    "mail", "inbox", "subscribe", "newsletter", "sign ", "log", "cookie ", "terms of", "privacy ", "all rights",
+    "please", "try again", "click", "javascript", " us", "powered by", "made with", " more", "see all", "to top",
+    "system theme", " papers", "community", "welcome to", "daily ", "weekly ", "morning ",
+)  # fmt: skip
 _TO_READER = re.compile(
     r"\b(?:you|your|today|this week|every (?:day|morning|week)|followers)\b", re.IGNORECASE
 )
@@ -78,10 +97,23 @@ _BUTTON = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)
 def is_page(text: str) -> bool:
     """Tell whether a line is of the page around the papers: a menu, a date, words to the reader."""
-    return bool(_MENU.fullmatch(text) or parse_head_date(text) or (len(text) < LONG and _PAGE.search(text)))
+    return _is_short_page(text) if len(text) < LONG else bool(_MENU.fullmatch(text))
+
+
+@lru_cache(maxsize=1024)
+def _is_short_page(text: str) -> bool:
+    """The decoder asks several times in a row of one line; long ones would fill the memory."""
+    return bool(_MENU.fullmatch(text) or parse_head_date(text) or _speaks_as_page(text))
+
+
+def _speaks_as_page(text: str) -> bool:
+    lowered = text.lower()
+    for mark in _PAGE_MARKS:  # half the time of `any` with a generator, and every title comes by
+        if mark in lowered:
+            return bool(_PAGE.search(text))
+    return not text.isascii() and bool(_PAGE.search(text))
 
 
 def unglued(text: str, whole: str) -> str:
@@ -100,7 +132,7 @@ def ends_sentence(text: str) -> bool:
 
 def has_sentences(text: str) -> bool:
     """Tell whether one sentence ends and another begins within a line."""
-    return bool(_INNER_END.search(text))
+    return ". " in text and bool(_INNER_END.search(text))
 
 
 def capital_share(text: str) -> float:
@@ -116,14 +148,14 @@ def starts_lower(text: str) -> bool:
 
 def hangs(text: str) -> bool:
     """Tell whether a line cannot be the end of a title or sentence."""
-    return bool(_CONNECTIVE.search(text)) or text.count("(") > text.count(")")
+    return bool(_CONNECTIVE.search(text[-_CONNECTIVE_LONGEST:])) or text.count("(") > text.count(")")
 
 
 def as_title(text: str) -> float:
     """Weigh a line as the first of a title."""
     points = 2.0
     points -= 4 * (text.endswith(".") and not text.endswith("..."))
-    points -= 5 * bool(_INNER_END.search(text))
+    points -= 5 * has_sentences(text)
     points -= 3 * starts_lower(text)
     points -= 1.5 * (len(text) < 12) + 2 * (" " not in text) + 3 * (len(text) > 200)
     points -= 6 * is_page(text) + 3 * bool(_OPENING.match(text)) + bool(_CUES.search(text))
@@ -137,7 +169,7 @@ def as_body(text: str) -> float:
         return 8.0
     share = capital_share(text)
     points = 2.0 * (len(text) > 120) + 2.0 * (len(text) > 200) - (len(text) < 50)
-    points += 1.5 * bool(_CUES.search(text)) + 2 * bool(_INNER_END.search(text))
+    points += 1.5 * bool(_CUES.search(text)) + 2 * has_sentences(text)
     points += 1.5 * (text.endswith(".") and len(text) > 60) - 3 * bool(_MENU.fullmatch(text))
     return points + 1.5 * (share < 0.35) - 1.5 * (share >= 0.6)
 

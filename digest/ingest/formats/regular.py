@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 from digest.ingest.formats.lines import (
     LONG,
@@ -24,41 +25,45 @@ from digest.ingest.formats.lines import (
 _SHORTEST = 25
 
 
-def is_regular(found: Iterable[Line]) -> bool:
-    """Tell whether all lines between head and foot are titles and abstracts in turn, with as many blank lines."""
-    blank = None  # whether a blank line stands between the lines of a card, known from the first on
-    for title, abstract in _turns(found):
-        if abstract is None or not (_may_be_title(title.text) and _may_be_abstract(abstract.text)):
-            return False
-        if blank is None:
-            blank = abstract.after_blank
-        elif not (abstract.after_blank is title.after_blank is blank):
-            return False
-    return blank is not None
+def span(found: Iterable[Line]) -> range | None:
+    """Line numbers of the cards, if all lines between head and foot are titles and abstracts in turn.
 
-
-def cards(found: Iterable[Line]) -> Iterator[tuple[Line, Line]]:
-    """The titles and abstracts of a document that `is_regular`."""
-    return ((title, abstract) for title, abstract in _turns(found) if abstract is not None)
-
-
-def _turns(found: Iterable[Line]) -> Iterator[tuple[Line, Line | None]]:
-    """Lines two by two, from the end of the head to the foot; an odd one stands alone."""
+    As many blank lines stand between all of them, too; None where one line is out of turn.
+    """
     lines = iter(found)
-    title = next((line for line in lines if not _is_around(line.text)), None)
-    head = True
-    while title is not None:
+    first = next((line for line in lines if not _is_around(line.text)), None)
+    abstract = next(lines, None)
+    if first is None or abstract is None or not _is_card(_without_glue(first, abstract), abstract):
+        return None
+    blank, end = abstract.after_blank, abstract.number
+    for title in lines:
+        if _is_around(title.text):
+            # Papers again after what looked like a foot are somebody else's case.
+            return range(first.number, end + 1) if all(_is_around(line.text) for line in lines) else None
         abstract = next(lines, None)
-        if head and abstract is not None:
-            title = replace(title, text=unglued(title.text, f"{title.text}\n{abstract.text}"))
-        head = False
-        yield title, abstract
-        title = next(lines, None)
-        if title is not None and _is_around(title.text):
-            rest = next((line for line in lines if not _is_around(line.text)), None)
-            if rest is not None:  # papers again after what looked like a foot: somebody else's case
-                yield rest, None
-            return
+        if abstract is None or not (abstract.after_blank is title.after_blank is blank):
+            return None
+        if not _is_card(title, abstract):
+            return None
+        end = abstract.number
+    return range(first.number, end + 1)
+
+
+def cards(found: Iterable[Line], within: range) -> Iterator[tuple[Line, Line]]:
+    """The titles and abstracts of a document, `within` its `span`."""
+    lines = (line for line in found if line.number in within)
+    pairs = zip(lines, lines, strict=True)
+    for title, abstract in islice(pairs, 1):
+        yield _without_glue(title, abstract), abstract
+    yield from pairs
+
+
+def _without_glue(title: Line, abstract: Line) -> Line:
+    return replace(title, text=unglued(title.text, f"{title.text}\n{abstract.text}"))
+
+
+def _is_card(title: Line, abstract: Line) -> bool:
+    return _may_be_title(title.text) and _may_be_abstract(abstract.text)
 
 
 def _is_around(text: str) -> bool:

@@ -6,14 +6,15 @@ between two of them is a title; every other stretch is decoded as a whole. Only 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from digest.errors import DumpError
 from digest.ingest.dates import parse_head_date
 from digest.ingest.formats.decode import Habits, Label, Verdict, verdicts
 from digest.ingest.formats.lines import LONG, Line, as_title, ends_sentence, hangs, is_page, lines, unglued
-from digest.ingest.formats.regular import cards, is_regular
+from digest.ingest.formats.regular import cards, span
 from digest.ingest.record import DumpDate, Reading, Record, Reject
 
 #: Lines decoded at once where a document wraps everything; a card is far shorter.
@@ -37,43 +38,74 @@ def read(data: bytes) -> Reading:
     """
     survey = _survey(data)
     name = "text-b" if survey.habits.blank_share > 0.5 else "text-a"
-    return Reading(format=name, date=survey.date, items=_items(data, survey.habits))
+    plain = survey.regular
+    items = _plain_cards(data, plain) if plain else _without_doubles(_cards(data, survey.habits))
+    return Reading(format=name, date=survey.date, items=_judged(items))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Survey:
     habits: Habits
     date: DumpDate | None
+    regular: range | None  #: line numbers of its cards, where there is nothing to weigh
 
 
 def _survey(data: bytes) -> _Survey:
     """Go over all lines once, for what only the whole shows."""
-    count = blanks = marked = widest_title = pairs = singles = shorts = 0
+    counts = _Counts()
+    found = counts.over(lines(data))
+    regular = span(found)
+    deque(found, maxlen=0)  # the rest of a document that is not
+    return _Survey(habits=counts.habits(), date=counts.date, regular=regular)
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What is counted while lines go by."""
+
+    count: int = 0
+    blanks: int = 0
+    marked: int = 0
+    singles: int = 0  #: times that one short line stands between two long ones
+    pairs: int = 0  #: times that two do
+    widest_title: int = 0
     date: DumpDate | None = None
-    seen_long = False
-    for line in lines(data):
-        count += 1
-        blanks += line.after_blank
-        marked += line.text.startswith(_FOREIGN)
-        if count <= _HEAD and date is None:
-            date = parse_head_date(line.text)
-        if len(line.text) >= LONG:
-            singles, pairs, shorts = singles + (shorts == 1), pairs + (shorts == 2), 0
-            seen_long = True
-        else:
-            if seen_long and not shorts:
-                widest_title = max(widest_title, len(line.text))
-            shorts += 1
-    if not count:
-        raise DumpError("the dump is empty")
-    if marked > _FOREIGN_SHARE * count:
-        raise DumpError("a document of another kind: its lines start with the marks of one", line=1)
-    habits = Habits(
-        blank_share=blanks / count,
-        pair_share=pairs / (singles + pairs) if pairs >= _PAIRS else 0,
-        widest_title=widest_title,
-    )
-    return _Survey(habits=habits, date=date)
+
+    def over(self, found: Iterable[Line]) -> Iterator[Line]:
+        """Hand the lines on; the counts hold when all went by."""
+        shorts, seen_long = 0, False
+        for line in found:
+            text = line.text
+            self.count += 1
+            self.blanks += line.after_blank
+            self.marked += text.startswith(_FOREIGN)
+            if self.count <= _HEAD and self.date is None:
+                self.date = parse_head_date(text)
+            if len(text) >= LONG:
+                self.singles += shorts == 1
+                self.pairs += shorts == 2
+                shorts, seen_long = 0, True
+            else:
+                if seen_long and not shorts:
+                    self.widest_title = max(self.widest_title, len(text))
+                shorts += 1
+            yield line
+
+    def habits(self) -> Habits:
+        """How the document lays out its lines.
+
+        Raises:
+            DumpError: There are none, or it is no text.
+        """
+        if not self.count:
+            raise DumpError("the dump is empty")
+        if self.marked > _FOREIGN_SHARE * self.count:
+            raise DumpError("a document of another kind: its lines start with the marks of one", line=1)
+        return Habits(
+            blank_share=self.blanks / self.count,
+            pair_share=self.pairs / (self.singles + self.pairs) if self.pairs >= _PAIRS else 0,
+            widest_title=self.widest_title,
+        )
 
 
 _FOREIGN_SHARE = 0.15
@@ -109,25 +141,34 @@ class _Tally:
             )
 
 
-def _items(data: bytes, habits: Habits) -> Iterator[Record | Reject]:
-    """Give the cards with their positions, a doubled one once; judge the whole at the end."""
+def _judged(items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+    """Hand the items on, and judge the document at its end."""
     tally = _Tally()
-    last: tuple[str, str] | None = None
-    for item in _plain_cards(data) if is_regular(lines(data)) else _cards(data, habits):
-        if isinstance(item, Record):
-            if (item.title, item.abstract) == last:
-                continue
-            last = (item.title, item.abstract)
+    for item in items:
         tally.add(item)
-        yield replace(item, position=tally.records) if isinstance(item, Record) else item
+        yield item
     tally.judge()
 
 
-def _plain_cards(data: bytes) -> Iterator[Record]:
-    return (
-        Record(position=0, line=title.number, title=title.text, abstract=abstract.text)
-        for title, abstract in cards(lines(data))
-    )
+def _plain_cards(data: bytes, within: range) -> Iterator[Record]:
+    """The cards of a regular document, a doubled one once."""
+    position, last = 0, ("", "")
+    for title, abstract in cards(lines(data), within):
+        card = (title.text, abstract.text)
+        if card != last:
+            position, last = position + 1, card
+            yield Record(position=position, line=title.number, title=card[0], abstract=card[1])
+
+
+def _without_doubles(items: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
+    """Give the cards their positions, a doubled one once."""
+    position, last = 0, ("", "")
+    for item in items:
+        if isinstance(item, Reject):
+            yield item
+        elif (item.title, item.abstract) != last:
+            position, last = position + 1, (item.title, item.abstract)
+            yield replace(item, position=position)
 
 
 @dataclass(slots=True)
