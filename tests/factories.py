@@ -22,11 +22,12 @@ from digest.rank.selection import EditionPaper, Pick, Reason, ReasonKind
 from digest.relay.memory import MemoryRelay
 from digest.settings import MailSettings, RelaySettings, Settings
 from digest.sources.dump import RawDump
-from digest.store import deliveries, dumps, editions, ledger, papers, subscribers
+from digest.store import deliveries, dumps, editions, ledger, placing, sightings, subscribers
 from digest.store.database import Database
 from digest.store.deliveries import Plan
 from digest.store.dumps import Dump, DumpStatus
-from digest.store.papers import Change
+from digest.store.placing import Change
+from digest.store.sightings import Forgotten
 from digest.subscribers.address import address_key
 from digest.subscribers.due import local_date, next_due
 from digest.subscribers.subscriber import Profile, Schedule, State, Subscriber
@@ -148,7 +149,7 @@ def keep_dump(
         dated_by="dump",
         background=background,
     )
-    dump_id = dumps.add(conn, kept, data)
+    dump_id = dumps.add(conn, kept, dumps.packed(data))
     dumps.arrive(conn, dump_id, source="folder", name=name, at=at, dated=dated)
     return dump_id
 
@@ -162,16 +163,30 @@ def list_records(
     at: dt.datetime = NOW,
     background: bool = False,
     batch: int = 500,
-) -> list[Change]:
-    """Store a dump with these records and show its papers; returns what each batch did."""
+) -> Change:
+    """Store a dump with these records and show its papers; returns what it brought."""
     dump_id = keep_dump(conn, name, dated=dated, at=at, background=background)
-    changes = [
-        papers.record(conn, dump_id, records[start : start + batch])
-        for start in range(0, len(records), batch)
-    ]
-    papers.show(conn, frozenset().union(*(change.touched for change in changes)))
+    change = take_in(conn, dump_id, records, batch=batch)
     dumps.settle(conn, dump_id, records=len(records))
-    return changes
+    return change
+
+
+def take_in(
+    conn: Connection,
+    dump_id: int,
+    records: Sequence[CleanRecord],
+    *,
+    batch: int = 500,
+    forgotten: Forgotten | None = None,
+) -> Change:
+    """List these records in a kept dump, as ingest does it, and show their papers."""
+    for start in range(0, len(records), batch):
+        sightings.stage(conn, dump_id, records[start : start + batch])
+    change = placing.begin(conn, dump_id, forgotten)
+    while placing.place(conn, change, limit=batch):
+        pass
+    placing.switch(conn, change)
+    return change
 
 
 # -- editions ------------------------------------------------------------------------------------------

@@ -1,20 +1,18 @@
-"""Knowing papers: which record is which paper, and which sighting gives its current text.
-
-Identity is a function of the set of records, never of their order:
-
-- records with one arXiv id are one paper, and two arXiv ids are always two;
-- a record without id belongs to the paper of the smallest arXiv id that ever carried its title, and where
-  no id ever did, records of one title are one paper.
-"""
+"""A record with its text cleaned, and which sighting gives the current text and facts of a paper."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
-from digest.ingest.record import Record
+from digest.ingest.record import NO_DETAILS, Announced, Details, Record
+
+#: What is announced so is a new version of an old paper, and no news.
+REPLACED = frozenset({Announced.REPLACE, Announced.REPLACE_CROSS})
+_DETAILS = tuple(field.name for field in fields(Details))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,55 +37,12 @@ class CleanRecord:
         return self.record.code_url or next(iter(self.code_urls), None)
 
 
-@dataclass(slots=True)
-class Names:
-    """Which names lead to which papers; grows while records are placed.
-
-    Papers are their ids; `create` makes the next, so that a caller may hand out provisional ones.
-    """
-
-    create: Callable[[], int]
-    by_arxiv: dict[str, int] = field(default_factory=dict)  #: arXiv id -> paper
-    #: title key -> the papers that carry it, each with the arXiv id it has, if any
-    by_title: dict[str, dict[int, str | None]] = field(default_factory=dict)
-    adopted: dict[int, str] = field(default_factory=dict)  #: papers that gained an arXiv id here
-
-    def place(self, *, arxiv_id: str | None, title_key: str) -> int:
-        """Find or make the paper that a record names, and learn the record's names."""
-        paper = self._by_id(arxiv_id, title_key) if arxiv_id else self.owner(title_key)
-        if paper is None:
-            paper = self.create()
-        if arxiv_id:
-            self.by_arxiv[arxiv_id] = paper
-        self.by_title.setdefault(title_key, {})[paper] = arxiv_id or self._id_of(paper, title_key)
-        return paper
-
-    def owner(self, title_key: str) -> int | None:
-        """The paper that records of this title without id belong to."""
-        papers = self.by_title.get(title_key)
-        if not papers:
-            return None
-        return min(papers, key=lambda paper: (papers[paper] is None, papers[paper] or "", paper))
-
-    def _by_id(self, arxiv_id: str, title_key: str) -> int | None:
-        known = self.by_arxiv.get(arxiv_id)
-        if known is not None:
-            return known
-        for paper, its_id in self.by_title.get(title_key, {}).items():
-            if its_id is None:  # known by title alone until now: this id is its own
-                self.adopted[paper] = arxiv_id
-                return paper
-        return None
-
-    def _id_of(self, paper: int, title_key: str) -> str | None:
-        return self.by_title.get(title_key, {}).get(paper)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """One paper in one dump, with what deciding its current text needs."""
 
     dated: dt.date  #: the dump's date
+    format_rank: int = 0  #: of the dump's format, by `formats.FORMATS`
     dump_hash: str
     position: int
     revision_id: int
@@ -97,12 +52,24 @@ class Sighting:
     url: str | None = None
     code_url: str | None = None
     votes: int | None = None
-    background: bool = False
+    comments: int | None = None
+    stars: int | None = None
+    doi: str | None = None
+    details: Details = NO_DETAILS
+    background: bool = False  #: its dump is history
 
     @property
-    def rank(self) -> tuple[dt.date, str, int]:
-        """Later dates win; the dump's hash and the place settle a tie the same way everywhere."""
-        return (self.dated, self.dump_hash, self.position)
+    def rank(self) -> tuple[dt.date, int, str, int]:
+        """Later dates win, then the better format; the dump's hash and the place settle a tie alike everywhere.
+
+        By format and not by source: the same bytes may come from two sources, and which comes first tells nothing.
+        """
+        return (self.dated, self.format_rank, self.dump_hash, self.position)
+
+    @property
+    def known_before(self) -> bool:
+        """Whether it tells of a paper that is no news: history, a new version of an old one, or withdrawn."""
+        return self.background or self.details.announced in REPLACED or self.details.withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,35 +77,58 @@ class Current:
     """A paper as all its sightings together tell it."""
 
     revision_id: int
+    title_key: str  #: of that text
     authors: tuple[str, ...]
     url: str | None
     code_url: str | None
     votes: int | None
+    comments: int | None
+    stars: int | None
+    doi: str | None
+    details: Details
     first_seen: dt.date
     last_seen: dt.date
-    background: bool  #: some dump that lists it is history, so it was known before
+    background: bool  #: some sighting tells that it was known before
 
 
 def current(sightings: Sequence[Sighting]) -> Current:
     """Decide a paper's text and facts: a function of the set, not of the order of arrival.
 
-    Text comes from the greatest sighting by (date, dump hash, position), but a cut abstract never replaces the
-    longer one that it begins. A fact comes from the greatest sighting that gives it.
+    Text comes from the greatest sighting by (date, format, dump hash, position), but a cut abstract never replaces
+    the longer one that it begins. A fact comes from the greatest sighting that gives it.
 
     Args:
         sightings: All shown sightings of one paper, at least one, in any order.
     """
     newest_first = sorted(sightings, key=lambda sighting: sighting.rank, reverse=True)
+    text = _text(newest_first)
     return Current(
-        revision_id=_text(newest_first).revision_id,
+        revision_id=text.revision_id,
+        title_key=text.title_key,
         authors=next((s.authors for s in newest_first if s.authors), ()),
         url=next((s.url for s in newest_first if s.url), None),
         code_url=next((s.code_url for s in newest_first if s.code_url), None),
         votes=next((s.votes for s in newest_first if s.votes is not None), None),
+        comments=next((s.comments for s in newest_first if s.comments is not None), None),
+        stars=next((s.stars for s in newest_first if s.stars is not None), None),
+        doi=next((s.doi for s in newest_first if s.doi), None),
+        details=_details([s.details for s in newest_first if s.details is not NO_DETAILS]),
         first_seen=newest_first[-1].dated,
         last_seen=newest_first[0].dated,
-        background=any(s.background for s in newest_first),
+        background=any(s.known_before for s in newest_first),
     )
+
+
+def _details(newest_first: Sequence[Details]) -> Details:
+    """Each from the first that gives it; what is not given is what `NO_DETAILS` has."""
+    if len(newest_first) < 2:
+        return newest_first[0] if newest_first else NO_DETAILS
+    merged: dict[str, Any] = {}
+    for name in _DETAILS:
+        nothing = getattr(NO_DETAILS, name)
+        given = (value for details in newest_first if (value := getattr(details, name)) != nothing)
+        merged[name] = next(given, nothing)
+    return Details(**merged)
 
 
 def is_revision(title_key: str, abstract: str, known: Iterable[tuple[str, str]]) -> bool:

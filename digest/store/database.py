@@ -54,7 +54,7 @@ class Database:
             RuntimeError: On SQLite, this thread is in a write already.
         """
         # In line before a connection is taken: those who wait keep none from those who read.
-        with _translated(), self._turn(), self.engine.begin() as conn:
+        with translated(), self._turn(), self.engine.begin() as conn:
             yield conn
 
     @cached_property
@@ -67,7 +67,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A snapshot that takes no lock a writer would wait for, and is rolled back."""
-        with _translated(), self.engine.connect().execution_options(**self._read_options()) as conn:
+        with translated(), self.engine.connect().execution_options(**self._read_options()) as conn:
             yield conn
 
     def _read_options(self) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def parse_url(text: str) -> URL:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Keep the library's exceptions on this side of the edge."""
     try:
         yield

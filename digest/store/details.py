@@ -11,7 +11,7 @@ from digest.ingest.record import NO_DETAILS, Announced, Details
 from digest.store.types import unpaired
 
 #: How a value reads back that JSON holds in another form.
-_READ: Mapping[str, Callable[[Any], object]] = {
+_READ: Mapping[str, Callable[[Any], Any]] = {
     "keywords": tuple,
     "categories": tuple,
     "submitted_at": dt.datetime.fromisoformat,
@@ -33,7 +33,8 @@ def details_of(stored: Mapping[str, Any]) -> Details:
     """The details that were stored so."""
     if not stored:
         return NO_DETAILS
-    return Details(**{name: _READ[name](value) if name in _READ else value for name, value in stored.items()})
+    values: dict[str, Any] = {n: _READ[n](value) if n in _READ else value for n, value in stored.items()}
+    return Details(**values)
 
 
 def _packed(value: object) -> object:

@@ -45,10 +45,9 @@ class Dump:
 _COLUMNS = [column for column in dumps.c if column.name != "body"]
 
 
-def alone(conn: Connection) -> None:
-    """Hold back who else would take dumps in, until this transaction ends: two at once made one paper twice."""
-    if conn.dialect.name == "postgresql":  # SQLite has one writer anyway
-        conn.execute(sa.text("LOCK TABLE dumps IN SHARE ROW EXCLUSIVE MODE"))
+def packed(body: bytes) -> bytes:
+    """The bytes of a dump as they are kept; packed outside of transactions, because 64 MiB take seconds."""
+    return zlib.compress(body, 6)
 
 
 def find(conn: Connection, sha256: str) -> Dump | None:
@@ -58,15 +57,15 @@ def find(conn: Connection, sha256: str) -> Dump | None:
 
 
 def add(conn: Connection, dump: Dump, body: bytes | None) -> int:
-    """Keep a dump under a new id (`dump.id` is not read), its bytes compressed; returns the id."""
+    """Keep a dump under a new id (`dump.id` is not read), its bytes packed; returns the id."""
     values = {column.name: getattr(dump, column.name) for column in _COLUMNS if column.name != "id"}
-    values["body"] = None if body is None else zlib.compress(body, 6)
+    values["body"] = body
     return int(conn.execute(sa.insert(dumps).values(**values).returning(dumps.c.id)).scalar_one())
 
 
-def fill(conn: Connection, dump_id: int, body: bytes, *, modified_at: dt.datetime) -> None:
-    """Keep the bytes of a dump that was refused for its size before, under the cap of that day."""
-    values = {"body": zlib.compress(body, 6), "size_bytes": len(body), "modified_at": modified_at}
+def fill(conn: Connection, dump_id: int, body: bytes, *, size_bytes: int, modified_at: dt.datetime) -> None:
+    """Keep the bytes, packed, of a dump that was refused for its size before, under the cap of that day."""
+    values = {"body": body, "size_bytes": size_bytes, "modified_at": modified_at}
     conn.execute(sa.update(dumps).where(dumps.c.id == dump_id).values(values))
 
 
@@ -114,6 +113,13 @@ def every(conn: Connection, *, status: DumpStatus | None = None) -> Iterator[Dum
     if status is not None:
         query = query.where(dumps.c.status == status)
     return (_dump(row) for row in conn.execute(query))
+
+
+def of_day(conn: Connection, day: dt.date) -> frozenset[int]:
+    """The dumps that stand for a day: dated so, or come again on it."""
+    dated = sa.select(dumps.c.id).where(dumps.c.dated == day)
+    came = sa.select(arrivals.c.dump_id).where(arrivals.c.dated == day)
+    return frozenset(conn.scalars(dated.union(came)))
 
 
 def _dump(row: Row[tuple[object, ...]]) -> Dump:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from digest.rank.selection import EditionPaper
 from digest.rank.trend import Seen
 from digest.store import engines
+from digest.store.papers import shown
 from digest.store.schema import arrivals, dumps, edition_papers, editions, papers, revisions, sightings
 
 
@@ -88,7 +89,7 @@ def new_papers(conn: Connection) -> list[NewPaper]:
     query = (
         sa.select(papers, revisions.c.title, revisions.c.abstract)
         .join(revisions, revisions.c.id == papers.c.revision_id)
-        .where(papers.c.background.is_(False), ~known)
+        .where(papers.c.background.is_(False), ~known, shown())
         .order_by(papers.c.id)
     )
     rows = conn.execute(query).all()

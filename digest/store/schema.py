@@ -16,6 +16,7 @@ metadata = sa.MetaData(
     }
 )
 
+_READING = sa.text("status = 'reading'")
 dumps = sa.Table(
     "dumps",
     metadata,
@@ -38,6 +39,8 @@ dumps = sa.Table(
     sa.Column("seen_on", sa.Date),  # what the operator said, kept so that a replay decides alike
     sa.Column("modified_at", Instant, nullable=False),
     sa.Column("body", sa.LargeBinary),  # zlib; none where refused for its size
+    # What is being read hides its papers: each look at papers asks for it.
+    sa.Index("ix_dumps_reading", "id", sqlite_where=_READING, postgresql_where=_READING),
 )
 
 arrivals = sa.Table(
@@ -113,15 +116,18 @@ editions = sa.Table(
     sa.Column("published_at", Instant, nullable=False),
 )
 
+_HIDDEN = sa.text("revision_id IS NULL")
 papers = sa.Table(
     "papers",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     # Two papers never share an arXiv id, and no paper has two.
     sa.Column("arxiv_id", sa.Text, unique=True),
-    sa.Column("title_key", sa.Text, nullable=False, index=True),
-    # None until the dump that brought the paper was read whole, and again once no dump lists it: shown to nobody.
-    sa.Column("revision_id", sa.ForeignKey("revisions.id")),
+    sa.Column("title_key", sa.Text, nullable=False),  # of the text that is or was shown
+    # None once no dump lists the paper, or once it is another: shown to nobody.
+    sa.Column("revision_id", sa.ForeignKey("revisions.id"), index=True),
+    # Nobody sees a paper either while the dump that brought it is being read.
+    sa.Column("brought_by", sa.ForeignKey("dumps.id")),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("url", sa.Text),
     sa.Column("code_url", sa.Text),
@@ -133,22 +139,28 @@ papers = sa.Table(
     sa.Column("first_seen", sa.Date),
     sa.Column("last_seen", sa.Date),
     sa.Column("background", sa.Boolean, nullable=False, server_default=sa.false()),
-    # A paper that is no more: its sightings went to the other, or a person says that it is the other.
+    # The paper that it is shown as: its sightings went there, or a person says so, or both in a row.
     sa.Column("merged_into", sa.ForeignKey("papers.id"), index=True),
+    # Of these the first alone, so that a person's word can be taken back.
+    sa.Column("ruled_into", sa.ForeignKey("papers.id"), index=True),
+    # For names of papers that a replay has emptied; an index of all titles would cost each new paper a page.
+    sa.Index("ix_papers_hidden", "title_key", sqlite_where=_HIDDEN, postgresql_where=_HIDDEN),
 )
 
 _HAS_DOI = sa.text("doi IS NOT NULL")
+_HAS_ID, _HAS_NO_ID = sa.text("arxiv_id IS NOT NULL"), sa.text("arxiv_id IS NULL")
 sightings = sa.Table(
     "sightings",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("dump_id", sa.ForeignKey("dumps.id"), nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
-    sa.Column("paper_id", sa.ForeignKey("papers.id"), nullable=False, index=True),
-    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False),
+    # None while its dump is being read and identity is not settled.
+    sa.Column("paper_id", sa.ForeignKey("papers.id"), index=True),
+    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False, index=True),
     sa.Column("arxiv_id", sa.Text),
     sa.Column("doi", sa.Text),
-    sa.Column("title_key", sa.Text, nullable=False, index=True),
+    sa.Column("title_key", sa.Text, nullable=False),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("votes", sa.Integer),
     sa.Column("comments", sa.Integer),
@@ -160,6 +172,9 @@ sightings = sa.Table(
     # One row of a dump is one sighting, however often the dump is read.
     sa.UniqueConstraint("dump_id", "position"),
     sa.Index("ix_sightings_doi", "doi", sqlite_where=_HAS_DOI, postgresql_where=_HAS_DOI),
+    # Each sighting stands in one of these two: which ids a title has, and who has a title without id.
+    sa.Index("ix_sightings_listed", "title_key", "arxiv_id", sqlite_where=_HAS_ID, postgresql_where=_HAS_ID),
+    sa.Index("ix_sightings_stray", "title_key", sqlite_where=_HAS_NO_ID, postgresql_where=_HAS_NO_ID),
 )
 
 joins = sa.Table(
@@ -189,7 +204,7 @@ edition_papers = sa.Table(
     sa.Column("edition_id", sa.ForeignKey("editions.id"), primary_key=True),
     # A paper is new once: it stands in one edition and in no other.
     sa.Column("paper_id", sa.ForeignKey("papers.id"), primary_key=True, unique=True),
-    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False),
+    sa.Column("revision_id", sa.ForeignKey("revisions.id"), nullable=False, index=True),
     sa.Column("authors", sa.JSON, nullable=False),
     sa.Column("url", sa.Text),
     sa.Column("code_url", sa.Text),

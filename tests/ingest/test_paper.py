@@ -1,136 +1,16 @@
-"""Knowing papers: the same records and sightings give the same papers and texts, in whatever order they come."""
+"""A record's keys, and what its sightings make of a paper: the same text and facts, in whatever order they come."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 from dataclasses import replace
-from itertools import combinations_with_replacement, count, permutations
+from itertools import permutations
 
 import pytest
 
-from digest.ingest.paper import CleanRecord, Current, Names, Sighting, current, is_revision
-from digest.ingest.record import Record
-
-LOW, HIGH = "2601.00001", "2611.00009"
-
-#: An arXiv id, or None, and a title key.
-Name = tuple[str | None, str]
-
-
-def names() -> Names:
-    """Nothing known yet; new papers are -1, -2, …, as the store counts its provisional ones."""
-    numbers = count(-1, -1)
-    return Names(create=lambda: next(numbers))
-
-
-def place(known: Names, *listed: Name) -> list[int]:
-    return [known.place(arxiv_id=arxiv, title_key=key) for arxiv, key in listed]
-
-
-# -- which record is which paper ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("listed", "expected"),
-    [
-        ([(None, "kites"), (None, "kites")], [-1, -1]),
-        ([(None, "kites"), (None, "looms")], [-1, -2]),
-        ([(LOW, "kites"), (LOW, "looms")], [-1, -1]),
-        ([(LOW, "kites"), (HIGH, "kites")], [-1, -2]),
-        ([(None, "kites"), (LOW, "kites")], [-1, -1]),
-        ([(None, "kites"), (LOW, "looms")], [-1, -2]),
-        ([(LOW, "kites"), (None, "kites")], [-1, -1]),
-        ([(LOW, "kites"), (LOW, "looms"), (None, "looms")], [-1, -1, -1]),
-        ([(None, "kites"), (HIGH, "kites"), (LOW, "kites")], [-1, -1, -2]),
-        ([(HIGH, "kites"), (LOW, "kites"), (None, "kites")], [-1, -2, -2]),
-        ([(LOW, "kites"), (HIGH, "kites"), (None, "kites")], [-1, -2, -1]),
-        ([(None, "kites"), (LOW, "looms"), (LOW, "kites"), (None, "kites")], [-1, -2, -2, -2]),
-        ([(LOW, "kites"), (None, "kites"), (HIGH, "kites"), (LOW, "looms")], [-1, -1, -2, -1]),
-    ],
-)
-def test_a_record_finds_its_paper(listed: list[Name], expected: list[int]) -> None:
-    """By its id, else by a title that no id has claimed; without an id, with the smallest id of its title."""
-    assert place(names(), *listed) == expected
-
-
-def test_what_is_learnt_of_a_record() -> None:
-    """Its id, its title with the id beside it, and which paper gained an id; a second sighting changes nothing."""
-    known = names()
-    place(known, (None, "kites"), (None, "looms"), (LOW, "kites"))
-    learnt = ({LOW: -1}, {"kites": {-1: LOW}, "looms": {-2: None}}, {-1: LOW})
-    assert (known.by_arxiv, known.by_title, known.adopted) == learnt
-    place(known, (None, "kites"), (None, "looms"), (LOW, "kites"))
-    assert (known.by_arxiv, known.by_title, known.adopted) == learnt
-
-
-def test_a_paper_made_with_its_id_adopts_nothing() -> None:
-    """Only what was known by title alone gains an id."""
-    known = names()
-    place(known, (LOW, "kites"), (HIGH, "kites"), (LOW, "looms"))
-    assert known.adopted == {}
-    assert known.by_title == {"kites": {-1: LOW, -2: HIGH}, "looms": {-1: LOW}}
-
-
-def test_only_the_paper_without_id_adopts_one() -> None:
-    """It is found behind those of its title that have an id of their own."""
-    known = names()
-    known.by_title["kites"] = {1: LOW, 2: None, 3: None}
-    known.by_arxiv[LOW] = 1
-    assert place(known, (HIGH, "kites")) == [2]
-    assert known.adopted == {2: HIGH}
-    assert known.by_title["kites"] == {1: LOW, 2: HIGH, 3: None}
-
-
-@pytest.mark.parametrize(
-    ("papers", "expected"),
-    [
-        ({}, None),
-        ({7: None}, 7),
-        ({7: LOW}, 7),
-        ({1: HIGH, 2: LOW}, 2),
-        ({2: LOW, 1: HIGH}, 2),
-        ({1: None, 2: HIGH}, 2),
-        ({1: None, 2: HIGH, 3: LOW}, 3),
-        ({5: None, 4: None}, 4),
-        ({4: None, 5: None}, 4),
-        ({5: LOW, 4: LOW}, 4),
-    ],
-)
-def test_the_owner_of_a_title(papers: dict[int, str | None], expected: int | None) -> None:
-    """The paper of the smallest id, before any without one; the first made settles the rest."""
-    known = names()
-    known.by_title["kites"] = papers
-    assert known.owner("kites") == expected
-    assert known.owner("looms") is None
-
-
-def test_identity_is_a_function_of_the_set() -> None:
-    """Every order of four records gives the papers that the definition names, once all are known."""
-    kinds: list[Name] = [(None, "a"), (None, "b"), (LOW, "a"), (HIGH, "a"), (LOW, "b")]
-    for listed in combinations_with_replacement(kinds, 4):
-        expected = grouped({name: by_definition(name, listed) for name in listed})
-        for order in set(permutations(listed)):
-            known = names()
-            place(known, *order)
-            assert grouped({name: settled(known, name) for name in listed}) == expected
-
-
-def settled(known: Names, name: Name) -> str:
-    arxiv, key = name
-    return str(known.by_arxiv[arxiv] if arxiv else known.owner(key))
-
-
-def by_definition(name: Name, listed: tuple[Name, ...]) -> str:
-    """What a record's paper is called: its id, else the smallest id that its title carries, else the title."""
-    arxiv, key = name
-    return arxiv or min((other for other, its_key in listed if other and its_key == key), default=key)
-
-
-def grouped(papers: dict[Name, str]) -> set[frozenset[Name]]:
-    """The records of each paper, whatever the paper is called."""
-    return {frozenset(name for name, its in papers.items() if its == paper) for paper in papers.values()}
-
+from digest.ingest.paper import CleanRecord, Current, Sighting, current, is_revision
+from digest.ingest.record import NO_DETAILS, Announced, Details, Record
 
 # -- a record and its keys ----------------------------------------------------------------------------
 
@@ -180,44 +60,105 @@ def sighting(revision: int, day: int = 0, abstract: str = "Kites fly.", **facts:
 
 def test_one_sighting_tells_all_it_has() -> None:
     """Each fact, and its day as the first and the last."""
-    only = sighting(
-        3, authors=("Ada Lind",), url="https://example.org/p", code_url="https://example.org/c", votes=9,
-        background=True,
-    )  # fmt: skip
-    assert current([only]) == Current(
-        revision_id=3, authors=("Ada Lind",), url="https://example.org/p", code_url="https://example.org/c",
-        votes=9, first_seen=DAY, last_seen=DAY, background=True,
-    )  # fmt: skip
-    assert current([sighting(3)]) == Current(
-        revision_id=3, authors=(), url=None, code_url=None, votes=None, first_seen=DAY, last_seen=DAY,
-        background=False,
-    )  # fmt: skip
+    details = Details(summary="In short.", version=2)
+    facts = {
+        "authors": ("Ada Lind",), "url": "https://example.org/p", "code_url": "https://example.org/c", "votes": 9,
+        "comments": 2, "stars": 70, "doi": "10.1000/1", "details": details, "background": True,
+    }  # fmt: skip
+    seen = {"title_key": "kites", "first_seen": DAY, "last_seen": DAY}
+    assert current([sighting(3, **facts)]) == Current(revision_id=3, **seen, **facts)  # type: ignore[arg-type] # by name
+    nothing = dict.fromkeys(("url", "code_url", "votes", "comments", "stars", "doi"))
+    bare = {"authors": (), **nothing, "details": NO_DETAILS, "background": False}
+    assert current([sighting(3)]) == Current(revision_id=3, **seen, **bare)  # type: ignore[arg-type] # by name
 
 
 def test_each_fact_is_the_newest_given() -> None:
     """What a later dump leaves out stays; nought votes are votes; one dump of history makes it known before."""
     seen = [
-        sighting(1, 0, authors=("Old",), url="old", code_url="old", votes=5, background=True),
-        sighting(2, 1, "Other.", authors=("New",), url="new", code_url="new", votes=0),
+        sighting(
+            1,
+            0,
+            authors=("Old",),
+            url="old",
+            code_url="old",
+            doi="old",
+            votes=5,
+            comments=4,
+            stars=3,
+            background=True,
+        ),
+        sighting(
+            2,
+            1,
+            "Other.",
+            authors=("New",),
+            url="new",
+            code_url="new",
+            doi="new",
+            votes=0,
+            comments=0,
+            stars=0,
+        ),
         sighting(3, 2, "Third."),
     ]
     for order in permutations(seen):
         assert current(order) == Current(
-            revision_id=3, authors=("New",), url="new", code_url="new", votes=0,
-            first_seen=DAY, last_seen=DAY + dt.timedelta(days=2), background=True,
+            revision_id=3, title_key="kites", authors=("New",), url="new", code_url="new", votes=0, comments=0,
+            stars=0, doi="new", details=NO_DETAILS, first_seen=DAY, last_seen=DAY + dt.timedelta(days=2),
+            background=True,
         )  # fmt: skip
+
+
+def test_details_come_one_by_one() -> None:
+    """Each from the greatest sighting that gives it; what none gives is not guessed."""
+    moment = dt.datetime(2026, 3, 9, tzinfo=dt.UTC)
+    seen = [
+        sighting(1, 0, details=Details(summary="Old.", version=1, keywords=("wind",), submitted_at=moment)),
+        sighting(2, 1, details=Details(summary="New.", organisation="Kite Lab")),
+        sighting(3, 2),
+    ]
+    for order in permutations(seen):
+        assert current(order).details == Details(
+            summary="New.", organisation="Kite Lab", version=1, keywords=("wind",), submitted_at=moment
+        )
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        (Details(announced=Announced.NEW), False),
+        (Details(announced=Announced.CROSS), False),
+        (Details(announced=Announced.REPLACE), True),
+        (Details(announced=Announced.REPLACE_CROSS), True),
+        (Details(withdrawn=True), True),
+    ],
+)
+def test_what_is_no_news(details: Details, expected: bool) -> None:
+    """A new version of an old paper and a withdrawn one are known before, whatever else lists them."""
+    assert current([sighting(1, details=details)]).background is expected
+    assert current([sighting(1, details=details), sighting(2, 1)]).background is expected
 
 
 @pytest.mark.parametrize(
     ("older", "newer"),
     [
         ({"day": 0, "dump_hash": "c", "position": 9}, {"day": 1, "dump_hash": "a", "position": 1}),
+        (
+            {"day": 0, "format_rank": 4, "dump_hash": "c", "position": 9},
+            {"day": 1, "format_rank": 0, "dump_hash": "a", "position": 1},
+        ),
+        (
+            {"format_rank": 0, "dump_hash": "c", "position": 9},
+            {"format_rank": 1, "dump_hash": "a", "position": 1},
+        ),
         ({"dump_hash": "a", "position": 9}, {"dump_hash": "b", "position": 1}),
         ({"position": 1}, {"position": 2}),
         ({"position": 9}, {"position": 10}),
     ],
 )
-def test_later_wins_then_the_hash_then_the_place(older: dict[str, int], newer: dict[str, int]) -> None:
+def test_later_wins_then_the_format_then_the_hash_then_the_place(
+    older: dict[str, int], newer: dict[str, int]
+) -> None:
     """So every installation that holds the same dumps shows the same text, with equal text as well."""
     for texts in (("Kites fly.", "Looms weave."), ("Kites fly.", "Kites fly.")):
         seen = [

@@ -32,7 +32,7 @@ def test_a_dump_comes_back_as_it_was(database: Database) -> None:
     """Every field and every byte of a dump is kept, whatever the bytes are."""
     body = bytes(range(256)) * 9
     with database.write() as conn:
-        kept = dumps.add(conn, GIVEN, body)
+        kept = dumps.add(conn, GIVEN, dumps.packed(body))
         found = dumps.find(conn, GIVEN.sha256)
         assert dumps.body(conn, kept) == body
         assert dumps.find(conn, "cd" * 32) is None
@@ -85,6 +85,6 @@ def test_a_refused_dump_that_fits_later(database: Database) -> None:
     """The bytes of a dump that was over the cap are kept when they come again under a larger one."""
     with database.write() as conn:
         refused = dumps.add(conn, GIVEN, None)
-        dumps.fill(conn, refused, b"whole", modified_at=NOW)
+        dumps.fill(conn, refused, dumps.packed(b"whole"), size_bytes=5, modified_at=NOW)
         (found,) = dumps.every(conn)
         assert (dumps.body(conn, refused), found.size_bytes, found.modified_at) == (b"whole", 5, NOW)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from digest.rank.trend import Seen
-from digest.store import dumps, editions, papers
+from digest.store import dumps, editions, papers, sightings
 from digest.store.database import Database
 from digest.store.editions import Edition
 from tests.factories import (
@@ -34,7 +34,7 @@ def test_what_is_new(database: Database) -> None:
     with database.write() as conn:
         list_records(conn, clean_records(KITE, BREAD), "1")
         list_records(conn, clean_records(LOOM), "old", dated=TODAY - 9 * DAY, background=True)
-        papers.record(conn, keep_dump(conn, "staged"), clean_records("On Nets"))
+        sightings.stage(conn, keep_dump(conn, "staged"), clean_records("On Nets"))
     assert new_titles(database) == [KITE, BREAD]
     publish_edition(database, "On Ropes")
     assert new_titles(database) == []

@@ -16,8 +16,15 @@ from digest.store import (
     dumps,
     editions,
     facts,
+    joins,
     ledger,
+    names,
+    overlay,
     papers,
+    placing,
+    revisions,
+    showing,
+    sightings,
     sources,
     subscribers,
     uses,
@@ -26,6 +33,7 @@ from digest.store import database as store_database
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
+from digest.store.placing import Change
 from digest.store.schema import metadata
 from digest.store.sources import SourceState
 from digest.store.subscribers import Progress
@@ -37,6 +45,7 @@ from tests.factories import (
     NOW,
     TODAY,
     add_subscriber,
+    clean_record,
     clean_records,
     edition_paper,
     list_records,
@@ -46,7 +55,10 @@ from tests.factories import (
 )
 
 TABLES = tuple(metadata.tables)
-MODULES = (consents, deliveries, dumps, editions, facts, ledger, papers, sources, subscribers, uses)
+MODULES = (
+    consents, deliveries, dumps, editions, facts, joins, ledger, names, overlay, papers, placing, revisions,
+    showing, sightings, sources, subscribers, uses,
+)  # fmt: skip
 DUMP = Dump(
     sha256="cd" * 32,
     name="x",
@@ -65,6 +77,20 @@ PROGRESS = Progress(
     due_at=None,
 )
 PERSON = {"profile": Profile(), "schedule": Schedule(), "now": NOW, "due_at": None, "state": State.ACTIVE}
+
+
+def staged(conn: Connection) -> Change:
+    """A dump with one record to place."""
+    sightings.stage(conn, 2, clean_records("On Nets", start=9))
+    return placing.begin(conn, 2)
+
+
+def two_texts(conn: Connection) -> tuple[int, str]:
+    """A paper, and one of its texts."""
+    record = clean_record("On Kites", abstract="Another text.")
+    list_records(conn, [record], "other")
+    return 1, record.text_hash
+
 
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
@@ -95,7 +121,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
     "dumps.add": lambda conn: dumps.add(conn, DUMP, b"x"),
     "dumps.arrive": lambda conn: dumps.arrive(conn, 1, source="folder", name="again", at=NOW, dated=TODAY),
-    "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", modified_at=NOW),
+    "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", size_bytes=1, modified_at=NOW),
     "dumps.reject": lambda conn: dumps.reject(conn, 1, [(1, "no title")]),
     "dumps.settle": lambda conn: dumps.settle(conn, 1, reason="cut"),
     "editions.publish": lambda conn: editions.publish(
@@ -106,11 +132,21 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     ),
     "facts.key": lambda conn: facts.key(conn, "links"),
     "facts.rotate": lambda conn: facts.rotate(conn, "links", since=NOW),
-    "papers.forget": lambda conn: papers.forget(conn, 1),
-    "papers.hide_unseen": lambda conn: papers.forget(conn, 1) and papers.hide_unseen(conn),  # type: ignore[func-returns-value] # one after the other
-    "papers.record": lambda conn: papers.record(conn, 2, clean_records("On Nets", start=9)),
-    "papers.show": lambda conn: papers.show(conn, [1, 2]),
-    "papers.show_listed": lambda conn: papers.show_listed(conn, [1, 2]),
+    "joins.merge": lambda conn: joins.merge(conn, 1, 2, at=NOW),
+    "joins.split": lambda conn: joins.split(conn, *two_texts(conn), at=NOW),
+    "joins.unmerge": lambda conn: joins.merge(conn, 1, 2, at=NOW) or joins.unmerge(conn, 1),  # type: ignore[func-returns-value] # one after the other
+    "overlay.relink": lambda conn: overlay.relink(conn, also=[1]),
+    "papers.hide_unseen": lambda conn: sightings.forget(conn, 1) and papers.hide_unseen(conn),  # type: ignore[func-returns-value] # one after the other
+    "placing.begin": lambda conn: placing.begin(conn, 1, sightings.forget(conn, 1)),
+    "placing.place": lambda conn: placing.place(conn, staged(conn), limit=9),
+    "placing.settle": lambda conn: placing.settle(conn, staged(conn), [], titles=["on nets"]),
+    "placing.switch": lambda conn: placing.switch(conn, Change(1, touched={1, 2, 3})),
+    "revisions.keep": lambda conn: revisions.keep(conn, clean_records("On Nets")),
+    "showing.put": lambda conn: showing.put(conn, showing.decided(conn, [1, 2])),
+    "showing.show": lambda conn: showing.show(conn, [1, 2]),
+    "sightings.forget": lambda conn: sightings.forget(conn, 1),
+    "sightings.stage": lambda conn: sightings.stage(conn, 2, clean_records("On Nets", start=9)),
+    "sightings.take_back": lambda conn: sightings.take_back(conn, 2, limit=9),
     "sources.save": lambda conn: sources.save(conn, SourceState(name="arxiv")),
     "subscribers.add": lambda conn: subscribers.add(
         conn,
@@ -136,11 +172,15 @@ WRITES: dict[str, Callable[[Connection], object]] = {
 }
 READS = {
     "consents": {"of", "suppressed", "with_ip"},
-    "dumps": {"alone", "body", "every", "find", "rejected"},
+    "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
     "ledger": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
-    "papers": {"every", "get", "names", "search", "total"},
+    "joins": {"joins"},
+    "names": {"split_papers", "split_texts", "web"},
+    "papers": {"every", "get", "names", "search", "shown", "total"},
+    "revisions": {"crowded"},
+    "showing": {"decided"},
     "sources": {"every", "get"},
     "subscribers": {
         "counts", "due", "every", "fields", "find", "get", "hold", "hold_address", "hold_all", "hold_those",
@@ -214,7 +254,8 @@ def test_under_a_lock(database: Database, filled: Database) -> None:
             pytest.fail(f"{name} wrote under a lock")
         with filled.read() as conn:
             assert rows(conn) == before, name
-    idle = {"papers.show", "papers.show_listed"}  # they decide again what was decided already
+    # They decide again what was decided already, or undo what they have just done.
+    idle = {"joins.unmerge", "overlay.relink", "placing.switch", "showing.put", "showing.show"}
     for name, write in WRITES.items():
         with filled.engine.connect() as conn:  # rolled back
             write(conn)

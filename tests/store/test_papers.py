@@ -14,10 +14,20 @@ from sqlalchemy.engine import Connection
 
 from digest.ingest.paper import CleanRecord
 from digest.ingest.record import NO_DETAILS
-from digest.store import dumps, papers
+from digest.store import dumps, editions, engines, intake, papers, placing, showing, sightings
 from digest.store.database import Database
-from digest.store.papers import Change, Paper
-from tests.factories import DAY, TODAY, clean_record, clean_records, keep_dump, list_records, publish_edition
+from digest.store.dumps import DumpStatus
+from digest.store.papers import Paper
+from tests.factories import (
+    DAY,
+    TODAY,
+    clean_record,
+    clean_records,
+    keep_dump,
+    list_records,
+    publish_edition,
+    take_in,
+)
 
 KITE, BREAD, LOOM = "On Kites", "On Bread", "On Looms"
 LOW, HIGH = "2601.00001", "2611.00009"
@@ -177,11 +187,11 @@ def test_what_a_batch_did(database: Database) -> None:
             ],
             "2",
         )
-    ((kite, bread),) = (sorted(change.touched) for change in first)
-    assert first == [Change(new=2, revised=0, seen=0, touched=frozenset({kite, bread}))]
-    assert (again[0].new, again[0].revised, again[0].seen) == (1, 1, 4)
-    assert kite in again[0].touched
-    assert bread not in again[0].touched
+    assert (first.new, first.revised, first.seen) == (2, 0, 0)
+    assert (again.new, again.revised, again.seen) == (1, 1, 4)
+    (kite, bread), (loom,) = sorted(first.made), again.made
+    assert again.touched - {loom} == {kite}
+    assert bread not in again.touched
 
 
 def test_text_and_facts_of_a_paper(database: Database) -> None:
@@ -240,12 +250,18 @@ def test_background_sticks(database: Database) -> None:
 def test_staged_papers_are_seen_by_nobody(database: Database) -> None:
     """What is recorded but not yet shown appears in no list, count or search."""
     with database.write() as conn:
-        change = papers.record(conn, keep_dump(conn), clean_records(KITE))
+        dump = keep_dump(conn)
+        dumps.settle(conn, dump, status=DumpStatus.READING)
+        sightings.stage(conn, dump, clean_records(KITE))
+        change = placing.begin(conn, dump)
+        placing.place(conn, change, limit=9)
+        placing.switch(conn, change)
+        (staged,) = change.made
         assert papers.total(conn) == 0
         assert list(papers.every(conn)) == list(papers.search(conn, "kites")) == []
-        (staged,) = change.touched
         assert papers.get(conn, staged) is None
-        papers.show(conn, change.touched)
+        assert editions.new_papers(conn) == []
+        dumps.settle(conn, dump, status=DumpStatus.STORED)
         assert papers.total(conn) == 1
         assert papers.get(conn, staged) == only(conn)
 
@@ -311,15 +327,16 @@ def test_a_merged_paper_keeps_its_names(database: Database) -> None:
         list_records(
             conn, [clean_record(BREAD, arxiv_id=HIGH), clean_record(KITE, arxiv_id=HIGH, position=2)], "2"
         )
-        assert only_id(conn, BREAD, KITE) == bread
-        assert papers.names(conn, [kite]) == papers.names(conn, [bread]) == {kite: bread, bread: bread}
+        # Of the papers that were one title each the oldest goes on.
+        assert only_id(conn, BREAD, KITE) == kite
+        assert papers.names(conn, [kite]) == papers.names(conn, [bread]) == {kite: kite, bread: kite}
         assert papers.get(conn, kite) == papers.get(conn, bread)
         list_records(
             conn, [clean_record(LOOM, arxiv_id=LOW), clean_record(BREAD, arxiv_id=LOW, position=2)], "3"
         )
         # Now the records without id of "On Bread" are the smaller id's, and the first paper keeps its own.
         assert papers.names(conn, [loom]) == {loom: loom}
-        assert {paper.id: paper.arxiv_id for paper in papers.every(conn)} == {bread: HIGH, loom: LOW}
+        assert {paper.id: paper.arxiv_id for paper in papers.every(conn)} == {kite: HIGH, loom: LOW}
         assert papers.names(conn, []) == {}
         assert papers.get(conn, 999) is None
 
@@ -338,7 +355,7 @@ def test_merges_are_flat(database: Database) -> None:
         list_records(conn, [clean_record(KITE, arxiv_id=HIGH)], "3")
         bread = only(conn).id
         for dump in [dump for dump in dumps.every(conn) if dump.name != "1"]:
-            papers.forget(conn, dump.id)
+            sightings.forget(conn, dump.id)
         list_records(conn, [clean_record(KITE, arxiv_id=LOW)], "4")
         last = only(conn).id
         assert papers.names(conn, [kite]) == {kite: last, bread: last, last: last}
@@ -358,10 +375,7 @@ def test_a_replay_keeps_ids_and_content(database: Database) -> None:
         before, shown = content(conn), list(papers.every(conn))
         known = papers.names(conn, range(1, 9))
         for dump in list(dumps.every(conn)):
-            emptied = papers.forget(conn, dump.id)
-            change = papers.record(conn, dump.id, listings[dump.name])
-            papers.show(conn, change.touched)
-            papers.show_listed(conn, emptied)
+            take_in(conn, dump.id, listings[dump.name], forgotten=sightings.forget(conn, dump.id))
         papers.hide_unseen(conn)
         assert content(conn) == before
         assert list(papers.every(conn)) == shown
@@ -375,9 +389,9 @@ def test_a_dump_taken_back(database: Database) -> None:
         list_records(conn, clean_records(BREAD), "2", dated=TODAY + DAY)
         kite, bread = (paper.id for paper in papers.every(conn))
         first = next(iter(dumps.every(conn)))
-        touched = papers.forget(conn, first.id)
-        assert touched == {kite, bread}
-        papers.show_listed(conn, touched)
+        forgotten = sightings.forget(conn, first.id)
+        assert forgotten.papers == {kite, bread}
+        take_in(conn, first.id, [], forgotten=forgotten)
         papers.hide_unseen(conn)
         assert [(paper.id, paper.first_seen) for paper in papers.every(conn)] == [(bread, TODAY + DAY)]
         assert papers.get(conn, kite) is None
@@ -418,7 +432,7 @@ def test_the_edition_of_a_paper(database: Database) -> None:
 @pytest.mark.parametrize("chunk", [1, 2, 3])
 def test_many_papers(database: Database, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Lists longer than one statement takes are served in pieces, none left out."""
-    monkeypatch.setattr(papers, "_CHUNK", chunk)
+    monkeypatch.setattr(engines, "PIECE", chunk)
     titles = [f"On Matter {number}" for number in range(5)]
     with database.write() as conn:
         list_records(conn, clean_records(*titles), "1")
@@ -426,7 +440,7 @@ def test_many_papers(database: Database, monkeypatch: pytest.MonkeyPatch, chunk:
         list_records(conn, [clean_record(t, position=n, arxiv_id=LOW) for n, t in enumerate(titles, 1)], "2")
         found = only(conn)
         assert papers.names(conn, [found.id]) == dict.fromkeys(range(found.id, found.id + 5), found.id)
-        papers.show_listed(conn, [found.id])
+        showing.show(conn, [found.id])
         assert only(conn) == found
 
 
@@ -447,8 +461,7 @@ def test_dumps_that_come_at_once(database: Database) -> None:
     def take_in(name: str) -> None:
         start.wait()
         try:
-            with database.write() as conn:
-                dumps.alone(conn)
+            with intake.alone(database), database.write() as conn:
                 list_records(conn, [clean_record(KITE), clean_record(BREAD, arxiv_id=LOW, position=2)], name)
         except BaseException as error:
             errors.append(error)

@@ -47,6 +47,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dumps")),
         sa.UniqueConstraint("sha256", name=op.f("uq_dumps_sha256")),
     )
+    op.create_index(
+        "ix_dumps_reading",
+        "dumps",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("status = 'reading'"),
+        postgresql_where=sa.text("status = 'reading'"),
+    )
     op.create_table(
         "editions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -130,6 +138,7 @@ def upgrade() -> None:
         sa.Column("arxiv_id", sa.Text(), nullable=True),
         sa.Column("title_key", sa.Text(), nullable=False),
         sa.Column("revision_id", sa.Integer(), nullable=True),
+        sa.Column("brought_by", sa.Integer(), nullable=True),
         sa.Column("authors", sa.JSON(), nullable=False),
         sa.Column("url", sa.Text(), nullable=True),
         sa.Column("code_url", sa.Text(), nullable=True),
@@ -142,15 +151,27 @@ def upgrade() -> None:
         sa.Column("last_seen", sa.Date(), nullable=True),
         sa.Column("background", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("merged_into", sa.Integer(), nullable=True),
+        sa.Column("ruled_into", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["brought_by"], ["dumps.id"], name=op.f("fk_papers_brought_by_dumps")),
         sa.ForeignKeyConstraint(["merged_into"], ["papers.id"], name=op.f("fk_papers_merged_into_papers")),
         sa.ForeignKeyConstraint(
             ["revision_id"], ["revisions.id"], name=op.f("fk_papers_revision_id_revisions")
         ),
+        sa.ForeignKeyConstraint(["ruled_into"], ["papers.id"], name=op.f("fk_papers_ruled_into_papers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_papers")),
         sa.UniqueConstraint("arxiv_id", name=op.f("uq_papers_arxiv_id")),
     )
+    op.create_index(
+        "ix_papers_hidden",
+        "papers",
+        ["title_key"],
+        unique=False,
+        sqlite_where=sa.text("revision_id IS NULL"),
+        postgresql_where=sa.text("revision_id IS NULL"),
+    )
     op.create_index(op.f("ix_papers_merged_into"), "papers", ["merged_into"], unique=False)
-    op.create_index(op.f("ix_papers_title_key"), "papers", ["title_key"], unique=False)
+    op.create_index(op.f("ix_papers_revision_id"), "papers", ["revision_id"], unique=False)
+    op.create_index(op.f("ix_papers_ruled_into"), "papers", ["ruled_into"], unique=False)
     op.create_table(
         "rejects",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -292,6 +313,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("edition_id", "paper_id", name=op.f("pk_edition_papers")),
         sa.UniqueConstraint("paper_id", name=op.f("uq_edition_papers_paper_id")),
     )
+    op.create_index(op.f("ix_edition_papers_revision_id"), "edition_papers", ["revision_id"], unique=False)
     op.create_table(
         "joins",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -311,7 +333,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("dump_id", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("paper_id", sa.Integer(), nullable=False),
+        sa.Column("paper_id", sa.Integer(), nullable=True),
         sa.Column("revision_id", sa.Integer(), nullable=False),
         sa.Column("arxiv_id", sa.Text(), nullable=True),
         sa.Column("doi", sa.Text(), nullable=True),
@@ -340,8 +362,24 @@ def upgrade() -> None:
         sqlite_where=sa.text("doi IS NOT NULL"),
         postgresql_where=sa.text("doi IS NOT NULL"),
     )
+    op.create_index(
+        "ix_sightings_listed",
+        "sightings",
+        ["title_key", "arxiv_id"],
+        unique=False,
+        sqlite_where=sa.text("arxiv_id IS NOT NULL"),
+        postgresql_where=sa.text("arxiv_id IS NOT NULL"),
+    )
     op.create_index(op.f("ix_sightings_paper_id"), "sightings", ["paper_id"], unique=False)
-    op.create_index(op.f("ix_sightings_title_key"), "sightings", ["title_key"], unique=False)
+    op.create_index(op.f("ix_sightings_revision_id"), "sightings", ["revision_id"], unique=False)
+    op.create_index(
+        "ix_sightings_stray",
+        "sightings",
+        ["title_key"],
+        unique=False,
+        sqlite_where=sa.text("arxiv_id IS NULL"),
+        postgresql_where=sa.text("arxiv_id IS NULL"),
+    )
     op.create_table(
         "uses",
         sa.Column("purpose", sa.Text(), nullable=False),

@@ -1,0 +1,48 @@
+"""Taking dumps in, one after another: who comes meanwhile waits, and a process that dies holds up nobody."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from digest.store.database import Database, translated
+
+#: Of the advisory lock; any number that no other program uses in this database.
+_KEY = 0x64_69_67_65_73_74
+
+
+@contextmanager
+def alone(database: Database) -> Iterator[None]:
+    """Take in dumps, or settle which papers are one, while nobody else of any process does.
+
+    Across transactions, and without end: a large dump takes minutes. Whoever dies has let go: the lock is that of an
+    open file beside a SQLite database, and of a connection to PostgreSQL. Mail, pages and reads are not held up.
+    """
+    with _file(database) if database.is_sqlite else _advisory(database):
+        yield
+
+
+@contextmanager
+def _file(database: Database) -> Iterator[None]:
+    path = Path(str(database.url.database))
+    # Left in place: whoever deleted it would let two in, one with the old file and one with a new one.
+    with path.with_name(f"{path.name}-intake").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _advisory(database: Database) -> Iterator[None]:
+    with translated(), database.engine.connect() as conn:
+        held = conn.execution_options(isolation_level="AUTOCOMMIT")
+        held.execute(sa.text("SET lock_timeout = 0"))
+        held.execute(sa.select(sa.func.pg_advisory_lock(_KEY)))
+        try:
+            yield
+        finally:
+            held.execute(sa.select(sa.func.pg_advisory_unlock(_KEY)))
+            held.execute(sa.text("RESET lock_timeout"))
