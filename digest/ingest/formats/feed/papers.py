@@ -122,10 +122,10 @@ def _parts(name: str) -> list[str]:
 
 def _times(entry: Entry) -> tuple[dt.datetime | None, dt.datetime | None]:
     """When the paper came out, and when its newest version did; arXiv dates announcements, not papers."""
-    published, updated = instant(entry.published), instant(entry.updated)
+    published = instant(entry.published)
+    if not entry.announced:
+        return published, instant(entry.updated)
     kind = arxiv.announced(entry.announced)
-    if kind is None:
-        return published, updated
     return published if kind is Announced.NEW else None, published if kind in _REPLACED else None
 
 

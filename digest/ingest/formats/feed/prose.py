@@ -19,10 +19,12 @@ _INLINE = (
     "italic|kbd|label|link|map|mark|math|meta|nobr|object|param|picture|q|s|samp|small|source|span|strike|strong|sub|"
     "sup|svg|time|track|tt|u|var|video|wbr"
 )
-# An attribute may hold a ">" in its quotation marks. Possessive: no text makes it look twice.
-_REST = r"""(?=[\s/>])(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+[^<>]*+>"""
+# Attributes, one with a value at least: `a<b and b>c` has none. A value may hold a ">" in its quotation marks.
+# Possessive: no text makes it look twice.
+_REST = r"""(?=\s*/?>|[\s/][^<>]*=)(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+[^<>]*+>"""
 _UNSEEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style|noscript|template|textarea)\b[^<>]*>.*?(?:</\1\s*>|\Z)|<[!?][a-zA-Z][^<>]*>",
+    r"<!--.*?(?:-->|\Z)|<[!?][a-zA-Z][^<>]*>|"
+    r"<((?:\w{1,20}:)?(?:script|style|noscript|template|textarea))\b[^<>]*>.*?(?:</\1\s*>|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _BLOCK = re.compile(rf"</?(?:\w{{1,20}}:)?(?:{_BLOCKS}){_REST}", re.IGNORECASE)
