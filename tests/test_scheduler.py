@@ -22,8 +22,9 @@ from digest.errors import DigestError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
 from digest.settings import DeliverySettings, WebSettings
-from digest.store import dumps, editions, papers
+from digest.store import alarms, dumps, editions, papers, sources
 from digest.store.database import Database
+from digest.store.sources import SourceState
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
 from digest.wiring import App
@@ -54,6 +55,12 @@ def put(app: App, name: str, *titles: str) -> Path:
 def written_at(path: Path) -> dt.datetime:
     """When the kernel says that the file changed last; the tests' clocks are set by it."""
     return dt.datetime.fromtimestamp(path.stat().st_ctime, dt.UTC)
+
+
+def standing(app: App) -> list[str]:
+    """The names of the alarms that stand."""
+    with app.database.read() as conn:
+        return [str(each.alarm.name) for each in alarms.standing(conn)]
 
 
 def arrivals(app: App) -> list[str]:
@@ -144,9 +151,9 @@ def test_a_day(database: Database, tmp_path: Path) -> None:
 
 
 def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
-    """When the relay refuses us, delivery rests for the pause, and goes on at its end by itself."""
+    """When the relay refuses us, delivery rests for the pause, goes on at its end by itself, and the operator learns."""
     relay, clock = MemoryRelay(in_turn([REFUSED])), Clock()
-    app = mailing(database, tmp_path, relay, clock)
+    app = mailing(database, tmp_path, relay, clock, admin="ops@example.org")
     pause = app.deliver_policy.retry.pause
     ticks = Ticks(app)
     ticks.plan()
@@ -157,12 +164,14 @@ def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
     (told,) = [event for event in logged if event["event"] == "delivery paused"]
     assert told["until"] == (NOW + pause).isoformat()
     assert "5.7.1" in told["reason"]
+    assert standing(app) == ["delivery-paused"]
     clock.now = NOW + pause - dt.timedelta(seconds=1)
     ticks.deliver()
     assert len(relay.tried) == 1
     clock.advance(hours=2)
     ticks.deliver()
-    assert [message.recipient for message in relay.accepted] == ["ada@example.org"]
+    assert {message.recipient for message in relay.accepted} == {"ada@example.org", "ops@example.org"}
+    assert standing(app) == []
 
 
 @pytest.mark.parametrize(
@@ -326,26 +335,38 @@ def test_tidying(database: Database, tmp_path: Path) -> None:
 
 
 def test_the_alarm(database: Database, tmp_path: Path) -> None:
-    """More sign-ups in an hour than are usual are one error an hour, with their number."""
+    """More sign-ups in an hour than are usual are one error an hour, with their number, and an alarm that stands."""
     clock = Clock()
     app = make_app(database, tmp_path, clock=clock, web=WebSettings(signup_alarm=3))
     ticks = Ticks(app)
 
-    def alarms(*, more: int) -> list[int]:
+    def told(*, more: int) -> list[int]:
         sign_up(app, more)
         with structlog.testing.capture_logs() as logged:
             ticks.alarm()
         assert {(event["event"], event["log_level"]) for event in logged} <= {("sign-up spike", "error")}
         return [event["signups"] for event in logged]
 
-    assert alarms(more=3) == []
-    assert alarms(more=1) == [4]
+    assert told(more=3) == []
+    assert standing(app) == []
+    assert told(more=1) == [4]
+    assert standing(app) == ["signup-spike"]
     clock.advance(minutes=59)
-    assert alarms(more=5) == []
+    assert told(more=5) == []
     clock.advance(minutes=1, seconds=1)
-    assert alarms(more=0) == [5]
+    assert told(more=0) == [5]
     clock.advance(hours=2)
-    assert alarms(more=3) == []
+    assert told(more=3) == []
+    assert standing(app) == []
+
+
+def test_the_alarm_looks_at_the_sources(database: Database, tmp_path: Path) -> None:
+    """A source that is in trouble is told of by the same tick."""
+    app = make_app(database, tmp_path)
+    with database.write() as conn:
+        sources.save(conn, SourceState(name="folder", failures=3, reason="no such folder"))
+    Ticks(app).alarm()
+    assert standing(app) == ["source-failing"]
 
 
 def test_both_run_by_themselves(sqlite_database: Database, tmp_path: Path) -> None:
