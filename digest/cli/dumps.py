@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.console import Console
 
-from digest.cli.app import EXIT_PART, Json, session
+from digest.cli.app import EXIT_PART, Json, parse_date, session
 from digest.cli.output import emit, errors, plural, table
 from digest.pipeline.ingest import replay as rebuild
 from digest.store import dumps, papers
 from digest.store.dumps import Dump, DumpStatus
+
+_UNREAD = frozenset({DumpStatus.QUARANTINED, DumpStatus.REFUSED})
 
 group = typer.Typer(name="dumps", no_args_is_help=True, help="What was received, as it was received.")
 
@@ -27,10 +31,17 @@ def quarantine(context: typer.Context, json: Json = False) -> None:
 
 
 @group.command()
-def replay(context: typer.Context, json: Json = False) -> None:
+def replay(
+    context: typer.Context,
+    day: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only the dumps of this date, or that came on it.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Rebuild every paper from the kept dumps; ids, editions and deliveries stay."""
+    date = None if day is None else parse_date(day)
     wired = session(context).app()
-    reports = rebuild(wired.database)
+    reports = rebuild(wired.database, date)
     with wired.database.read() as conn:
         total = papers.total(conn)
     document = {
@@ -52,7 +63,7 @@ def replay(context: typer.Context, json: Json = False) -> None:
 def _list(context: typer.Context, json: bool, *, quarantined: bool) -> None:
     wired = session(context).app(read_only=True)
     with wired.database.read() as conn:
-        found = [d for d in dumps.every(conn) if not quarantined or d.status is not DumpStatus.STORED]
+        found = [d for d in dumps.every(conn) if not quarantined or d.status in _UNREAD]
 
     def human(console: Console) -> None:
         rows = [
@@ -72,10 +83,12 @@ def _document(dump: Dump) -> dict[str, object]:
     return {
         "id": dump.id,
         "name": dump.name,
+        "source": dump.source,
         "sha256": dump.sha256,
         "size_bytes": dump.size_bytes,
         "format": dump.format,
         "records": dump.records,
+        "fields": dict(dump.fields),
         "status": str(dump.status),
         "reason": dump.reason,
         "line": dump.line,
