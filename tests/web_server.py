@@ -102,7 +102,7 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
     """The first lines of an answer."""
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Odd"
     lines = [f"HTTP/1.1 {status} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def redirect(to: str, status: int = 302) -> Page:

@@ -143,7 +143,9 @@ class _Look:
             self._later = answer.later
         report = self._ingest(self._opened(request, answer))
         if report.status not in ("stored", "known"):  # an error page that says 200 is a failure as well
-            self._reason = f"{report.status}: {report.reason}"
+            self._reason = (
+                report.reason if isinstance(answer, Failed) else f"{report.status}: {report.reason}"
+            )
         if isinstance(answer, Got):
             self._remember(request, answer)
         return report

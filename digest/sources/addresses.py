@@ -66,7 +66,7 @@ def objection(address: str, *, allow_private: bool) -> str:
             return reason
     for reason, applies in _PRIVATE:
         if not allow_private and applies(found):
-            return f"{reason} (allow_private lets it)"
+            return f"{reason} (allow_private = true lets it)"
     return "" if allow_private or found.is_global else "not an address of the public network"
 
 

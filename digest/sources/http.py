@@ -217,7 +217,7 @@ def _parsed(text: str, allow_private: bool) -> httpx2.URL:
     if url.scheme not in ("https", "http") or not url.host:
         raise _AskError(f"{url.host or 'an address without a host'}: only https:// is asked")
     if url.scheme == "http" and not allow_private:
-        raise _AskError(f"{url.host}: http:// is not asked (allow_private lets it)")
+        raise _AskError(f"{url.host}: http:// is not asked (allow_private = true lets it)")
     return url
 
 
@@ -298,7 +298,7 @@ def _translated(host: str) -> Iterator[None]:
 
 
 def _system_words(error: Exception) -> str:
-    cause = error.__cause__ or error
+    cause = error.args[0] if error.args and isinstance(error.args[0], Exception) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)

@@ -151,14 +151,19 @@ class _Stream(httpcore2.NetworkStream):
         self._inner, self._patience = inner, patience
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        waited = 0.0
+        silence_s = 0.0
         while True:
-            slice_s = min(SLICE_S, self._patience.left())
+            left_s = (
+                self._patience.left()
+                if timeout is None
+                else _least(timeout - silence_s, self._patience.left())
+            )
+            slice_s = min(SLICE_S, left_s)
             try:
                 return self._inner.read(max_bytes, timeout=slice_s)
             except httpcore2.ReadTimeout:
-                waited += slice_s
-                if timeout is not None and waited >= timeout:
+                silence_s += slice_s
+                if timeout is not None and silence_s >= timeout:
                     raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
