@@ -21,6 +21,7 @@ from digest.cli import (
     preview,
     send,
     serve,
+    sources,
     status,
     subscribers,
     topics,
@@ -32,7 +33,7 @@ from digest.errors import AddressError, DigestError, PreferenceError, SettingsEr
 
 __all__ = ["app", "main"]
 
-for group in (dumps, edition, papers, subscribers, topics, links, db, bench):
+for group in (dumps, edition, papers, sources, subscribers, topics, links, db, bench):
     app.add_typer(group.group)
 for command in (ingest, send, preview, why, status, config, demo, serve):
     command.register(app)

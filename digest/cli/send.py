@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, EXIT_PART, Json, find_subscriber, parse_moment, session
-from digest.cli.output import emit, errors, plain, plural, table
+from digest.cli.output import emit, errors, moment, plain, plural, table
 from digest.compose.preview import html_part
 from digest.deliver.delivery import Status
 from digest.errors import UsageError
@@ -229,6 +229,11 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
         warnings.append("there is no edition, and nothing new to publish")
     elif not seen.drafted and newest is not None and wired.clock() - newest.published_at > STALE:
         warnings.append(f"the newest edition is of {newest.date}: too old to be mailed on its own")
+    held_until = wired.look_out().held_until
+    if held_until is not None:
+        warnings.append(
+            f"the edition waits for a source until {moment(held_until)}: see `digest sources status`"
+        )
     return warnings
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import typer
 from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
-from digest.cli.output import emit, errors, moment
+from digest.cli.output import emit, errors, moment, plain
 from digest.scheduler import SPIKE
-from digest.store import dumps, editions, health, ledger, papers, subscribers
+from digest.store import alarms, dumps, editions, health, ledger, papers, subscribers
+from digest.store.alarms import Raised
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
 
@@ -37,6 +39,8 @@ def _look(wired: App) -> dict[str, Any]:
         people = subscribers.counts(conn)
         total = papers.total(conn)
         signups = health.asked_since(conn, wired.clock() - SPIKE)
+        told = {each.id: each for each in (*alarms.standing(conn), *alarms.since(conn, _today(wired)))}
+    seen = wired.look_out()
     usual = wired.settings.web.signup_alarm
     missing = [name for name in ("base_url", "sender") if not getattr(wired.settings, name)]
     missing += [] if wired.settings.relay.url else ["relay.url"]
@@ -45,6 +49,9 @@ def _look(wired: App) -> dict[str, Any]:
         "last_dump_at": max((dump.received_at for dump in kept), default=None),
         "papers": total,
         "edition": {"date": newest.date, "papers": newest.papers} if newest else None,
+        "held_until": seen.held_until,
+        "sources": {each.name: list(each.words) for each in seen.health},
+        "alarms": [_document(each) for _, each in sorted(told.items())],
         "subscribers": {str(state): number for state, number in people.items()},
         "signups": {"last_hour": signups, "usual_at_most": usual, "spike": signups > usual},
         "ledger": {
@@ -56,6 +63,21 @@ def _look(wired: App) -> dict[str, Any]:
     }
 
 
+def _today(wired: App) -> dt.date:
+    return wired.clock().astimezone(wired.settings.tzinfo).date()
+
+
+def _document(raised: Raised) -> dict[str, Any]:
+    return {
+        "name": str(raised.alarm.name),
+        "about": raised.alarm.about,
+        "day": raised.day,
+        "raised_at": raised.raised_at,
+        "ended_at": raised.ended_at,
+        "text": raised.alarm.text,
+    }
+
+
 def _print(console: Console, document: dict[str, Any]) -> None:
     edition = document["edition"]
     console.print(f"dumps        {_counts(document['dumps'])}; last {moment(document['last_dump_at'])}")
@@ -63,10 +85,21 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     console.print(
         f"edition      {edition['date']}, {edition['papers']} papers" if edition else "edition      none yet"
     )
+    if document["held_until"]:
+        console.print(f"             today's waits for a source until {moment(document['held_until'])}")
+    states = [f"{plain(name)} {' and '.join(words)}" for name, words in document["sources"].items()]
+    console.print(f"sources      {', '.join(states)}")
+    console.print(f"alarms       {'; '.join(map(_alarm, document['alarms'])) or 'none'}")
     console.print(f"subscribers  {_counts(document['subscribers'])}")
     console.print(f"sign-ups     {_signups(document['signups'])}")
     console.print(f"ledger       {_counts(document['ledger'])}")
     console.print(f"sending      {document['sending']}")
+
+
+def _alarm(alarm: dict[str, Any]) -> str:
+    about = f" ({plain(alarm['about'])})" if alarm["about"] else ""
+    since = f", since {moment(alarm['raised_at'])}" if alarm["ended_at"] is None else ", over"
+    return f"{alarm['name']}{about}{since}"
 
 
 def _signups(signups: dict[str, Any]) -> str:
