@@ -21,6 +21,7 @@ from digest.store.schema import dumps as dump_table
 from digest.store.schema import metadata, revisions, sightings
 from digest.store.schema import papers as paper_table
 from tests.factories import DAY, NOW, TODAY, daily_papers, raw_dump
+from tests.ingest.sample import CARDS, layout_b
 
 NOTHING = Diff(appearing=(), vanishing=(), changing=(), dumps=())
 
@@ -128,6 +129,20 @@ def test_a_paper_that_an_older_reader_made_up(filled: Database) -> None:
         )
     [gone] = diff(filled).vanishing
     assert (gone.paper.id, gone.into_id) == (99, None)
+
+
+def test_a_paper_that_an_older_reader_told_apart(filled: Database) -> None:
+    """It would go into the other, which would be as before."""
+    bread = layout_b([("A Bread", CARDS[3][1]), CARDS[1]]).encode()
+    take(filled, raw_dump(bread, name="page.txt"))
+    with filled.write() as conn:
+        whole = conn.execute(sa.select(paper_table).where(paper_table.c.id == 2)).one()._mapping
+        conn.execute(sa.insert(paper_table).values({**whole, "id": 99, "arxiv_id": None}))
+        stray = sa.and_(sightings.c.paper_id == 2, sightings.c.arxiv_id.is_(None))
+        conn.execute(sa.update(sightings).where(stray).values(paper_id=99))
+    found = diff(filled)
+    assert [(gone.paper.id, gone.into_id) for gone in found.vanishing] == [(99, 2)]
+    assert (found.appearing, found.changing, found.dumps) == ((), (), ())
 
 
 def test_a_dump_that_can_be_read_now(filled: Database) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from email import message_from_bytes
+from pathlib import Path
 
 import pytest
 
 from digest.errors import UsageError
 from digest.pipeline import joins
 from digest.pipeline.ingest import IngestOptions, ingest, replay
+from digest.relay.memory import MemoryRelay
 from digest.sources.dump import RawDump
-from digest.store import history, papers
+from digest.store import history, ledger, papers
 from digest.store.database import Database
 from digest.store.papers import Paper
-from tests.factories import DAY, NOW, TODAY, raw_dump
+from tests.factories import DAY, NOW, TODAY, Clock, add_subscriber, make_app, raw_dump
 from tests.ingest.sample import CARDS, layout_b
 
 MOSS, BREAD = CARDS[1], CARDS[3]
@@ -191,3 +194,34 @@ def test_the_only_text_cannot_be_split_off(one_title: Database) -> None:
     take(one_title, raw_dump(["A Kite"]))
     with pytest.raises(UsageError, match="cannot be split off"):
         joins.split(one_title, 3, hash_of(one_title, 3, "We study"), now=NOW)
+
+
+# -- mail ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("paper", "into"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize("published", [True, False], ids=["published before", "merged before"])
+def test_a_paper_mailed_under_any_name_is_not_mailed_again(
+    database: Database, tmp_path: Path, clock: Clock, paper: int, into: int, published: bool
+) -> None:
+    """Whichever name is kept, and whether the other stood in an edition already; what else is new is mailed."""
+    relay = MemoryRelay()
+    app = make_app(database, tmp_path, clock=clock, relay=relay)
+    with database.write() as conn:
+        add_subscriber(conn)
+    for number, titles_of_day in enumerate((["On Bread"], ["On Bread and Butter", "A Kite"])):
+        take(database, raw_dump(titles_of_day, day=TODAY + number * DAY, name=f"{number}"), now=clock())
+        if number and not published:
+            joins.merge(database, paper, into, now=clock())
+        app.publish()
+        if number and published:
+            joins.merge(database, paper, into, now=clock())
+        app.plan()
+        app.deliver()
+        clock.advance(days=1)
+    first, second = (message_from_bytes(message.data)["Subject"] for message in relay.accepted)
+    assert "On Bread" in first
+    assert "A Kite" in second
+    with database.read() as conn:
+        picks = [[pick.paper_id for pick in entry.picks] for entry in ledger.of(conn, 1)]
+    assert sorted(picks) == [[1], [3]]
