@@ -26,7 +26,7 @@ _INVISIBLE = re.compile(
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LIGATURE = re.compile("[ﬀ-ﬆ]")
 # UTF-8 read as Latin-1 or Windows-1252 leaves two such characters in a row, or one before a lost NBSP.
-_MOJIBAKE = re.compile("[^\x00-\x7f]{2}|[ÂÃâ] ")
+_MOJIBAKE = re.compile("[^\x00-\x7f](?:[^\x00-\x7f]|(?<=[ÂÃâ]) )")
 _ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});")
 _SIGNS = ("\\", "^", "~", "$", "{", "[http", "``")
 _COMPARED = (" leq ", " geq ", " neq ")

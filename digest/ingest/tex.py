@@ -111,13 +111,15 @@ def _without_macros(text: str) -> str:
     text = _SIZING.sub("", _PARENS.sub(r"\1", _ESCAPE.sub(r"\1", text)))
     text = _RATIO.sub(r"\1/\2", text)
     text = _ACCENT_BRACED.sub(_accented, text)
-    if not _QUOTE_USE.search(text):
+    if _ACCENT_BARE.search(text) and not _QUOTE_USE.search(text):
         text = _ACCENT_BARE.sub(_accented_bare, text)
     text = _ABBREVIATION.sub(lambda match: _ABBREVIATIONS[match[1]], text)
     text = _DEGREES.sub("°", text)
     text = _GROUP.sub(_named, text)
-    text = _SIM_NUMBER.sub("~", _SIM_ABOUT.sub(" ~", text))
-    return _MACRO.sub(_named, _SIM_MACRO.sub(" ~ ", text))
+    if "\\sim" in text:
+        text = _SIM_NUMBER.sub("~", _SIM_ABOUT.sub(" ~", text))
+        text = _SIM_MACRO.sub(" ~ ", text)
+    return _MACRO.sub(_named, text)
 
 
 def _accented(match: re.Match[str]) -> str:
@@ -149,9 +151,10 @@ def _undollared_macro(match: re.Match[str]) -> str:
 
 
 def _with_scripts(text: str) -> str:
-    text = _ORDINAL.sub(r"\1", _BASE_GROUP.sub(r"\1", text))
-    text = _FRACTION.sub(r"^(\1/\2)", text)
-    text = _RAISED_GROUP.sub(_raised, text)
+    text = _BASE_GROUP.sub(r"\1", text)
+    if "^{" in text:
+        text = _FRACTION.sub(r"^(\1/\2)", _ORDINAL.sub(r"\1", text))
+        text = _RAISED_GROUP.sub(_raised, text)
     text = _RAISED.sub(lambda match: match[1].translate(_SUPERSCRIPTS), text)
     return _LOWERED_GROUP.sub(r"_\1", text)
 
@@ -166,7 +169,10 @@ def _raised(match: re.Match[str]) -> str:
 def _without_lost_markup(text: str) -> str:
     """Words that stand where a scraper dropped the backslash, and the ties of TeX."""
     if lost_markup(text):
-        text = _SIM.sub("~", _TIMES_LETTER.sub(r"\1×", _TIMES.sub("×", text)))
+        if "times" in text:
+            text = _TIMES_LETTER.sub(r"\1×", _TIMES.sub("×", text))
+        if "sim" in text:
+            text = _SIM.sub("~", text)
     if "eq " in text:
         text = _COMPARED.sub(lambda match: _SYMBOLS[match[1]], text)
     if "~" in text:

@@ -75,6 +75,7 @@ _WIDEST = 140  # wider
 _HOPELESS = -1.0  # points of what is no title's start
 _RAGGED = 10  # characters: the right edge of wrapped text
 _AFTER = 2.0  # noise between cards, where there should be none
+_ECHO = 2500  # characters of what follows a title
 _STEM = 6  # letters: "segmentation" and "segmenting" are one word
 
 
@@ -172,7 +173,9 @@ def _title_joins(stretch: Sequence[Line], index: int, habits: Habits, width: int
     points += 3.0 * (habits.pair_share > _PAIRS)
     if width and as_title(before.text) < _HOPELESS:
         return points  # in wrapped text, most of the time goes into the echo
-    return points + _echo(before.text, "\n".join(after.text for after in stretch[index + 1 : index + 12]))
+    return points + _echo(
+        before.text, "\n".join(after.text[:_ECHO] for after in stretch[index + 1 : index + 12])
+    )
 
 
 def _abstract_joins(before: Line, line: Line, habits: Habits, width: int) -> float:
@@ -243,5 +246,5 @@ def _echo(text: str, following: str) -> float:
     words = _stems(text) - _COMMON
     if not words:
         return 0.0
-    share = len(words & _stems(following[:2500])) / len(words)
+    share = len(words & _stems(following[:_ECHO])) / len(words)
     return 3.0 if share >= 0.6 else -3.0 if share <= 0.25 else 8.0 * (share - 0.42)
