@@ -93,7 +93,7 @@ def _print(console: Console, found: Iterable[SourceHealth], held_until: dt.datet
             ", ".join(each.words),
             f"{each.papers:,} of {'?' if each.normal is None else f'{each.normal:,.0f}'}",
             moment(each.last_success_at),
-            "watched" if each.kind is SourceKind.FOLDER else moment(each.next_at),
+            _next(each),
         )
         for each in found
     ]
@@ -103,6 +103,12 @@ def _print(console: Console, found: Iterable[SourceHealth], held_until: dt.datet
             console.print(f"{plain(each.name)}: {plain(note)}")
     if held_until is not None:
         console.print(f"Today's edition waits until {moment(held_until)}.")
+
+
+def _next(health: SourceHealth) -> str:
+    if health.kind is SourceKind.FOLDER:
+        return "watched"
+    return moment(health.next_at) if health.next_at else "due"
 
 
 def _notes(health: SourceHealth) -> Iterable[str]:

@@ -89,7 +89,10 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         console.print(f"             today's waits for a source until {moment(document['held_until'])}")
     states = [f"{plain(name)} {' and '.join(words)}" for name, words in document["sources"].items()]
     console.print(f"sources      {', '.join(states)}")
-    console.print(f"alarms       {'; '.join(map(_alarm, document['alarms'])) or 'none'}")
+    told = [_alarm(alarm) for alarm in document["alarms"]] or ["none"]
+    console.print(f"alarms       {told[0]}")
+    for alarm in told[1:]:
+        console.print(f"             {alarm}")
     console.print(f"subscribers  {_counts(document['subscribers'])}")
     console.print(f"sign-ups     {_signups(document['signups'])}")
     console.print(f"ledger       {_counts(document['ledger'])}")

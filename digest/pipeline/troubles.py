@@ -59,7 +59,11 @@ def _of_one(health: SourceHealth, day: dt.date) -> Iterable[Alarm]:
 def _short(health: SourceHealth, day: dt.date) -> str:
     said = f"On {weekday_date(day)} {usual(health)} on such a day. It last gave something "
     said += f"on {plain_moment(health.last_success_at)}." if health.last_success_at else "never."
-    return said + (f" When it was last asked: {health.reason}." if health.reason else "")
+    if health.reason:
+        said += f" When it was last asked: {health.reason}."
+    if health.unread:
+        said += " What it brought today could not be read: see `digest dumps quarantine`."
+    return said
 
 
 def _failing(health: SourceHealth) -> str:
