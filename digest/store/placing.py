@@ -6,7 +6,7 @@ to known ones (an arXiv id found, sightings that go to another paper, other fact
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -189,20 +189,22 @@ class _Labels:
 
     def _find_emptied(self, owners: Iterable[Owner]) -> None:
         self._by_title: dict[str, set[int]] = {}
+        titles = {title for owner in owners for title in self._titles[owner]}
+        for row in self._hidden(papers.c.title_key, titles):
+            self._by_title.setdefault(row.title_key, set()).add(row.id)
+        told = set(self._change.by_text.values())
+        self._by_text: set[int] = {row.id for row in self._hidden(papers.c.id, told)}
+
+    def _hidden(self, column: sa.Column[Any], values: Collection[Any]) -> Iterator[_Row]:
+        """Papers that nothing lists, no rule has merged, and that have no arXiv id."""
         unseen = ~sa.exists().where(sightings.c.paper_id == papers.c.id)
-        empty = sa.and_(
-            papers.c.revision_id.is_(None), papers.c.ruled_into.is_(None), papers.c.arxiv_id.is_(None), unseen
-        )
-        columns = sa.select(papers.c.id, papers.c.title_key)
-        for piece in pieces({title for owner in owners for title in self._titles[owner]}):
-            for row in self._conn.execute(columns.where(empty, papers.c.title_key.in_(piece))):
-                if row.id not in self._web.splits:
-                    self._by_title.setdefault(row.title_key, set()).add(row.id)
-        self._by_text: set[int] = set()
-        for text_piece in pieces(set(self._change.by_text.values()) - self._web.splits):
-            self._by_text.update(
-                self._conn.scalars(sa.select(papers.c.id).where(empty, papers.c.id.in_(text_piece)))
-            )
+        columns = (papers.c.id, papers.c.title_key, papers.c.arxiv_id, papers.c.ruled_into)
+        for piece in pieces(values):
+            query = sa.select(*columns).where(papers.c.revision_id.is_(None), column.in_(piece), unseen)
+            for row in self._conn.execute(query):
+                # Asked for here, not there: "IS NULL" sends SQLite's planner through a million of them.
+                if row.arxiv_id is None and row.ruled_into is None and row.id not in self._web.splits:
+                    yield row
 
     def _emptied(self, owner: Owner) -> set[int]:
         by_title = {paper for title in self._titles[owner] for paper in self._by_title.get(title, ())}

@@ -169,9 +169,23 @@ def upgrade() -> None:
         sqlite_where=sa.text("revision_id IS NULL"),
         postgresql_where=sa.text("revision_id IS NULL"),
     )
-    op.create_index(op.f("ix_papers_merged_into"), "papers", ["merged_into"], unique=False)
+    op.create_index(
+        "ix_papers_merged_into",
+        "papers",
+        ["merged_into"],
+        unique=False,
+        sqlite_where=sa.text("merged_into IS NOT NULL"),
+        postgresql_where=sa.text("merged_into IS NOT NULL"),
+    )
     op.create_index(op.f("ix_papers_revision_id"), "papers", ["revision_id"], unique=False)
-    op.create_index(op.f("ix_papers_ruled_into"), "papers", ["ruled_into"], unique=False)
+    op.create_index(
+        "ix_papers_ruled_into",
+        "papers",
+        ["ruled_into"],
+        unique=False,
+        sqlite_where=sa.text("ruled_into IS NOT NULL"),
+        postgresql_where=sa.text("ruled_into IS NOT NULL"),
+    )
     op.create_table(
         "rejects",
         sa.Column("id", sa.Integer(), nullable=False),
