@@ -1,7 +1,7 @@
 """Damaged documents without end: made of good ones, read as dumps are, and judged.
 
-An input is kept and built on when it comes to an end that none before it came to: another format, another
-reason, another number of papers. That is a poor man's coverage, and costs nothing.
+An input is kept and built on when it gives papers still, in a number that none before it gave. That is a poor
+man's coverage, and costs nothing.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def judge(data: bytes) -> str:
         _hold(record)
     for reject in items:
         assert not isinstance(reject, Reject) or (reject.reason and reject.line >= 0)
-    return f"{reading.format}: {min(len(records), 8)} papers, {min(len(items) - len(records), 4)} rejects"
+    return f"{reading.format}: {min(len(records), 30)} papers, {min(len(items) - len(records), 9)} rejects"
 
 
 def _hold(record: Record) -> None:
@@ -206,8 +206,10 @@ _WAYS = (
 class Campaign:
     """Damaged documents of one format, one after the other; the same seed gives the same ones."""
 
-    kind: str
-    corpus: list[bytes]  #: good documents, then damaged ones that came to a new end
+    name: str  #: of the format
+    corpus: list[
+        bytes
+    ]  #: good documents, then damaged ones that still gave papers, and other ones than before
     donors: Sequence[bytes]  #: documents of other formats, of which parts are put in
     seed: int
     folder: Path  #: an input that breaks something is kept here
@@ -227,12 +229,12 @@ class Campaign:
             self._try(data)
         while goes_on(self.executions):
             good = chance.choice(self.corpus)
-            data = damaged(chance, self.kind, good, own=self.corpus, others=self.donors)
+            data = damaged(chance, family(self.name), good, own=self.corpus, others=self.donors)
             if self._try(data) and len(self.corpus) < _MOST_KEPT:
                 self.corpus.append(data)
 
     def _try(self, data: bytes) -> bool:
-        """Judge one input; whether its end is a new one."""
+        """Judge one input; whether it is of the format still, and its end a new one."""
         began = time.perf_counter()
         try:
             end = self.judge(data)
@@ -245,7 +247,7 @@ class Campaign:
         self.slowest_s = max(self.slowest_s, time.perf_counter() - began)
         self.executions += 1
         self.ends[end] += 1
-        return self.ends[end] == 1
+        return self.ends[end] == 1 and end.startswith(self.name)
 
     @property
     def refused(self) -> int:

@@ -7,7 +7,7 @@ import re
 from types import MappingProxyType
 
 from digest.errors import DumpError
-from digest.ingest.formats import daily_papers, feed, papers_html, text
+from digest.ingest.formats import daily_papers, feed, papers_html, rendering, text
 from digest.ingest.record import Reading
 
 #: Formats, and which gives the better text where several list a paper on one day: the greater number.
@@ -48,20 +48,31 @@ def read(data: bytes) -> Reading:
         DumpError: The bytes are empty, hold a NUL, are not UTF-8, or fit no known layout.
     """
     data = data.removeprefix(codecs.BOM_UTF8)
-    start = data[: _first_visible(data) + 64].lstrip()
+    first = _first_visible(data)
+    start = data[first : first + 64].lstrip()
     if not start:
         raise DumpError("the dump is empty")
     _check_bytes(data)
     if _JSON.match(start):
-        return feed.read_json(data) if feed.recognises_json(data) else daily_papers.read(data)
+        # A feed may not be preceded by anything; what is cut off is missing from its numbers of lines.
+        shown = data[first:]
+        return feed.read_json(shown) if feed.recognises_json(shown) else daily_papers.read(data)
     if _MARKUP.match(start):
-        return feed.read(data) if feed.recognises(data) else papers_html.read(data)
-    return text.read(data)
+        shown = data[first:]
+        return feed.read(shown) if feed.recognises(shown) else papers_html.read(data)
+    return _read_lines(data)
+
+
+def _read_lines(data: bytes) -> Reading:
+    if data.find(b"\n") < 0:
+        # Lines may end as they did on old Macintoshes; a mix is left to whoever reads it.
+        data = data.replace(b"\r", b"\n")
+    return rendering.read(data) if rendering.recognises(data) else text.read(data)
 
 
 def _first_visible(data: bytes) -> int:
-    match = re.search(rb"\S", data)
-    return match.start() if match else 0
+    match = re.search(rb"[^\s\x1c-\x1f]", data)
+    return match.start() if match else len(data)
 
 
 def _check_bytes(data: bytes) -> None:
@@ -73,8 +84,10 @@ def _check_bytes(data: bytes) -> None:
         end = start + _PIECE
         while end < len(data) and data[end] & 0xC0 == 0x80 and end - start < _PIECE + 4:
             end += 1
+        piece = data[start:end]
         try:
-            data[start:end].decode()
+            if not piece.isascii():
+                piece.decode()
         except UnicodeDecodeError as error:
             raise DumpError("not UTF-8", line=line_at(data, start + error.start)) from error
         start = end
