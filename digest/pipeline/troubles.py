@@ -57,8 +57,9 @@ def _of_one(health: SourceHealth, day: dt.date) -> Iterable[Alarm]:
 
 
 def _short(health: SourceHealth, day: dt.date) -> str:
-    said = f"On {weekday_date(day)} {usual(health)} on such a day. It last gave something "
-    said += f"on {plain_moment(health.last_success_at)}." if health.last_success_at else "never."
+    last = health.last_success_at
+    said = f"On {weekday_date(day)} {usual(health)} on such a day. It "
+    said += f"last gave something on {plain_moment(last)}." if last else "never gave anything."
     if health.reason:
         said += f" When it was last asked: {health.reason}."
     if health.unread:
