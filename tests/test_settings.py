@@ -153,7 +153,11 @@ def test_all_mistakes_at_once(write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "named"),
     [
-        ("DIGEST_REALY__URL", "x", "DIGEST_REALY__URL: unknown; sections are ADMIN, BASE_URL, DATABASE, DATA_DIR"),
+        (
+            "DIGEST_REALY__URL",
+            "x",
+            "DIGEST_REALY__URL: unknown; sections are ADMIN, BASE_URL, DATABASE, DATA_DIR",
+        ),
         ("DIGEST_URL", "x", "DIGEST_URL: unknown"),
         ("digest_colour", "x", "digest_colour: unknown"),
         ("DIGEST_", "x", "DIGEST_: unknown"),
