@@ -21,7 +21,7 @@ from digest.deliver.reply import Reply, Step
 from digest.errors import DigestError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
-from digest.settings import DeliverySettings, WebSettings
+from digest.settings import DeliverySettings, SourceSettings, WebSettings
 from digest.store import alarms, dumps, editions, papers, sources
 from digest.store.database import Database
 from digest.store.sources import SourceState
@@ -39,6 +39,8 @@ from tests.factories import (
     list_records,
     make_app,
 )
+from tests.web_server import HANG, Asked, Page, WebServer
+from tests.web_server import Answer as Said
 
 PATIENCE_S = 60.0
 REFUSED = Reply(step=Step.MAIL, code=550, text="5.7.1 not from you")
@@ -115,6 +117,54 @@ def test_a_bad_dump_stops_no_other(database: Database, tmp_path: Path) -> None:
             (str(good), "stored"),
         ]
     assert len(arrivals(app)) == 2
+
+
+# -- sources -------------------------------------------------------------------------------------------
+
+
+def test_sources_that_are_due(database: Database, tmp_path: Path) -> None:
+    """What is due is asked by itself, by the code that asks by name; what is not due is left alone."""
+    with WebServer({"/feed": Page(daily_papers(["On Kites"]), etag='"1"')}) as server:
+        named = SourceSettings(kind="page", url=server.url("/feed"), allow_private=True)
+        clock = Clock()
+        app = make_app(database, tmp_path, clock=clock, sources={"kites": named})
+        ticks = Ticks(app)
+        ticks.fetch()
+        ticks.fetch()
+        assert arrivals(app) == [server.url("/feed")]
+        assert len(server.asked) == 1
+        clock.advance(minutes=59)
+        (by_name,) = app.fetch(["kites"])
+        assert (by_name.status, by_name.source) == ("known", "kites")
+        clock.advance(minutes=59)
+        ticks.fetch()
+        assert len(server.asked) == 2
+        clock.advance(minutes=1)
+        ticks.fetch()
+        assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, '"1"', '"1"']
+
+
+def test_nothing_is_asked_that_is_not_named(database: Database, tmp_path: Path) -> None:
+    """Without sources in the settings a look for those that are due brings nothing."""
+    assert make_app(database, tmp_path).fetch() == []
+
+
+def test_the_end_waits_for_no_source(sqlite_database: Database, tmp_path: Path) -> None:
+    """A service that ends while a server is silent leaves it at once, and puts nothing down against it."""
+    reached = threading.Event()
+
+    def silent(_asked: Asked) -> Said:
+        reached.set()
+        return HANG
+
+    with WebServer({"/feed": silent}) as server:
+        named = SourceSettings(kind="page", url=server.url("/feed"), allow_private=True)
+        app = make_app(sqlite_database, tmp_path, clock=Clock(), sources={"kites": named})
+        with running(app):
+            assert reached.wait(PATIENCE_S)
+        assert len(server.asked) == 1
+    with sqlite_database.read() as conn:
+        assert sources.every(conn) == []
 
 
 # -- planning and delivering ---------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def test_json_of_ingest(run: Run, site: Path) -> None:
         ("send --out x", 2, "--as-of and --out go with --dry-run"),
         ("send --dry-run --as-of yesterday", 2, "'yesterday' is not a moment"),
         ("send --to nobody@example.org", 2, "nobody@example.org: no such subscriber"),
-        ("ingest", 2, "Missing argument"),
+        ("ingest", 2, "name what to read: PATH…, or --source NAME"),
         ("ingest dump.json --seen-on 31.12.2025", 2, "is not a date"),
         ("subscribers add", 2, "Missing argument"),
         ("subscribers add not-an-address", 2, "not-an-address"),
