@@ -167,11 +167,12 @@ def _frozen(
         paper_id=paper.paper_id,
         revision_id=paper.revision_id,
         title=paper.title,
-        abstract=paper.abstract,
+        abstract=paper.abstract or paper.summary,
         authors=paper.authors,
         url=paper.url or policy.search_url.replace("{title}", quote(paper.title, safe="")),
         code_url=paper.code_url,
         votes=paper.votes,
         place=place,
         trend=score,
+        summary=None if paper.abstract else paper.summary or None,
     )

@@ -16,13 +16,14 @@ class EditionPaper:
     paper_id: int
     revision_id: int
     title: str  #: clean
-    abstract: str  #: clean; "" where none is known
+    abstract: str  #: clean; the summary where it has none, "" where neither is known
     authors: tuple[str, ...]
     url: str | None
     code_url: str | None
     votes: int | None
     place: int  #: in the edition by trend, from 1
     trend: float  #: 0 and up, as `rank.trend` gives it
+    summary: str | None = None  #: what stands in place of its abstract
 
 
 class ReasonKind(StrEnum):

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from digest.rank.selection import EditionPaper
 from digest.rank.trend import Seen
 from digest.store import engines
+from digest.store.details import details_of
 from digest.store.papers import shown
 from digest.store.schema import arrivals, dumps, edition_papers, editions, papers, revisions, sightings
 
@@ -37,6 +38,7 @@ class NewPaper:
     url: str | None
     code_url: str | None
     votes: int | None
+    summary: str  #: in place of an abstract, where there is none
     seen: tuple[Seen, ...]
 
 
@@ -104,6 +106,7 @@ def new_papers(conn: Connection) -> list[NewPaper]:
             url=row.url,
             code_url=row.code_url,
             votes=row.votes,
+            summary=details_of(row.details).summary,
             seen=tuple(seen[row.id]),
         )
         for row in rows
@@ -145,6 +148,7 @@ def publish(conn: Connection, *, date: dt.date, at: dt.datetime, drawn: Sequence
                 "url": paper.url,
                 "code_url": paper.code_url,
                 "votes": paper.votes,
+                "summary": paper.summary,
                 "place": paper.place,
                 "trend": paper.trend,
             }
@@ -196,11 +200,12 @@ def _edition_paper(row: Row[Any]) -> EditionPaper:
         paper_id=row.paper_id,
         revision_id=row.revision_id,
         title=row.title,
-        abstract=row.abstract,
+        abstract=row.abstract or row.summary or "",
         authors=tuple(row.authors),
         url=row.url,
         code_url=row.code_url,
         votes=row.votes,
         place=row.place,
         trend=row.trend,
+        summary=row.summary,
     )

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
+from zoneinfo import ZoneInfo
 
+from digest.ingest.record import Announced, Details
+from digest.pipeline.publish import PublishPolicy, draw_up
 from digest.rank.trend import Seen
 from digest.store import dumps, editions, papers, sightings
 from digest.store.database import Database
@@ -110,6 +114,39 @@ def test_frozen_contents(database: Database) -> None:
         5,
         "https://example.org/code",
     )
+
+
+def test_a_summary_in_place_of_an_abstract(database: Database) -> None:
+    """A paper without abstract shows its summary, as its edition froze it; one with an abstract shows that."""
+    policy = PublishPolicy(zone=ZoneInfo("UTC"), hour=7, search_url="https://example.org/?q={title}")
+    short = Details(summary="In short.")
+    with database.write() as conn:
+        records = [
+            clean_record(KITE, abstract="", details=short),
+            clean_record(BREAD, position=2, abstract="At length.", details=short),
+        ]
+        list_records(conn, records, "1")
+        drawn = draw_up(conn, policy, day=TODAY)
+        made = editions.publish(conn, date=TODAY, at=NOW, drawn=drawn)
+        assert made is not None
+        later = clean_record(KITE, abstract="", details=Details(summary="Otherwise."))
+        list_records(conn, [later], "2", dated=TODAY + DAY)
+        frozen = editions.contents(conn, [made])
+    assert {paper.title: paper.abstract for paper in frozen} == {KITE: "In short.", BREAD: "At length."}
+    assert frozen == [replace(paper, edition_id=made) for paper in drawn]
+
+
+def test_what_is_never_new(database: Database) -> None:
+    """A withdrawn paper and a new version of an old one are known, and never new."""
+    with database.write() as conn:
+        records = [
+            clean_record(KITE, details=Details(withdrawn=True)),
+            clean_record(BREAD, position=2, details=Details(announced=Announced.REPLACE)),
+            clean_record(LOOM, position=3, details=Details(announced=Announced.CROSS)),
+        ]
+        list_records(conn, records, "1")
+        assert [paper.title for paper in editions.new_papers(conn)] == [LOOM]
+        assert papers.total(conn) == 3
 
 
 def test_lists_of_editions(database: Database) -> None:
