@@ -36,6 +36,9 @@ class DatabaseError(DigestError):
 class Database:
     """One database. `write()` opens a transaction that commits at its end, `read()` a snapshot."""
 
+    #: Whether nothing of what is written is kept, and whoever opened it keeps other intakes out.
+    is_trial = False
+
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = parse_url(url)
         self.read_only = read_only
@@ -132,7 +135,8 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
     options = f"-c synchronous_commit=on -c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_S * 1000:.0f}"
     if read_only:
         options += " -c default_transaction_read_only=on"
-    given = {"options": options, "connect_timeout": CONNECT_TIMEOUT_S}
+    # After those of the URL, such as a search_path, which would be lost otherwise.
+    given = {"options": f"{url.query.get('options', '')} {options}".strip(), "connect_timeout": CONNECT_TIMEOUT_S}
     return sa.create_engine(url, connect_args=given, pool_pre_ping=True, **_COMMON)
 
 

@@ -72,6 +72,15 @@ def test_sqlite_is_durable(sqlite_database: Database) -> None:
         assert conn.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
 
 
+def test_options_of_the_url_hold_on_postgresql(make_postgresql_url: MakeUrl) -> None:
+    """What the operator's URL asks of the server, such as a search_path, stands beside what this program does."""
+    database = Database(f"{make_postgresql_url()}&options=-csearch_path%3Dshelf")
+    with database.read() as conn:
+        assert conn.exec_driver_sql("SHOW search_path").scalar_one() == "shelf"
+        assert conn.exec_driver_sql("SHOW timezone").scalar_one() == "UTC"
+    database.close()
+
+
 def test_postgresql_is_durable(postgresql_database: Database) -> None:
     """A commit is on the disk when it returns, though the server's own default here is off; times are UTC."""
     with postgresql_database.write() as conn:
