@@ -6,10 +6,11 @@ import re
 
 from digest.ingest.clean import clean
 
+# `(?a:` because without it a host spelled with a dotless i would be taken for the real one.
 # A repository has an owner and a name; a project page (github.io) and a bare profile are not code.
 _CODE_LINK = re.compile(
     r"(?:(?:https?:)?//|(?<![\w.@/-]))(?:www\.)?"
-    r"((?:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|huggingface\.co)"
+    r"((?a:github\.com|gitlab\.com|bitbucket\.org|codeberg\.org|huggingface\.co)"
     r"/[\w.-]+/[^\s{}<>\[\]\"“”|^`]{1,300})",
     re.IGNORECASE,
 )
@@ -52,10 +53,8 @@ def _first_host(text: str) -> int:
     if "/" not in text:
         return -1
     lowered = text.lower()
-    places = [place for place in map(lowered.find, _HOSTS) if place >= 0]
-    if len(lowered) != len(text):  # letters of some scripts are longer in lower case
-        return min(0, *places) if places else -1
-    return min(places, default=-1)
+    first = min((place for place in map(lowered.find, _HOSTS) if place >= 0), default=-1)
+    return first if len(lowered) == len(text) else min(first, 0)  # some letters are longer in lower case
 
 
 def _bare(link: str) -> str:

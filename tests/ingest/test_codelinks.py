@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from digest.ingest.codelinks import code_urls
+from digest.ingest.clean import clean
+from digest.ingest.codelinks import code_urls, links_of_clean
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,14 @@ from digest.ingest.codelinks import code_urls
         ("no link", []),
         ("https://github.com/e/X and https://gitlab.com/e/maX.",
          ["https://github.com/e/X", "https://gitlab.com/e/maX"]),
+        ("HTTPS://WWW.GitHub.com/E/T", ["https://GitHub.com/E/T"]),
+        ("İ" * 40 + " github.com/e/t", ["https://github.com/e/t"]),
+        ("İ" * 40 + " and/or", []),
+        ("and/or", []),
+        ("gıthub.com/e/t", []),
+        ("gıthub.com/e/t github.com/a/b", ["https://github.com/a/b"]),
+        ("github.com/a/b gıthub.com/e/t", ["https://github.com/a/b"]),
+        ("github", []),
         ("github.com/a/b gitlab.com/a/b bitbucket.org/a/b codeberg.org/a/b huggingface.co/a/b",
          ["https://github.com/a/b", "https://gitlab.com/a/b", "https://bitbucket.org/a/b",
           "https://codeberg.org/a/b", "https://huggingface.co/a/b"]),
@@ -37,3 +46,4 @@ from digest.ingest.codelinks import code_urls
 def test_links_are_found(abstract: str, expected: list[str]) -> None:
     """In order, once each, as https, without what belongs to the sentence; pages and profiles are not code."""
     assert code_urls(abstract) == tuple(expected)
+    assert links_of_clean(clean(abstract)) == tuple(expected)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digest.ingest.formats.lines import (
+    WORDS_TAKE,
     Line,
     as_abstract,
     as_body,
     as_noise,
     as_title,
+    by_marks,
     capital_share,
     ends_sentence,
     hangs,
@@ -170,6 +176,10 @@ def test_lower_case_is_of_the_first_word(text: str, expected: bool) -> None:
         ("Kites (in wind", True),
         ("Kites (in wind) fly", False),
         ("Kites) fly", False),
+        ("Kites andover", False),
+        ("Kites " + "w" * 30 + "between", False),
+        ("Kites from in between", True),
+        ("Kites TOWARDS", True),
     ],
 )
 def test_a_line_hangs(text: str, expected: bool) -> None:
@@ -184,6 +194,9 @@ def test_a_line_hangs(text: str, expected: bool) -> None:
         ('They "fly."', True),
         ("They fly", False),
         ("They fly. High", False),
+        ("Do they fly?", True),
+        ("They fly…", True),
+        ("They fly?)", True),
         ("https://" + "x" * 192, True),
         ("https://" + "x" * 193, False),
     ],
@@ -208,6 +221,44 @@ def test_words_of_a_page_count_in_short_lines_only() -> None:
 
 
 @pytest.mark.parametrize(
+    "phrase",
+    [
+        "your inbox", "by inbox", "your e-mail", "your email", "by e-mail", "by email", "inbox", "subscribe",
+        "subscriber", "subscribers", "subscribed", "newsletter", "sign up", "sign in", "sign out", "log in", "login",
+        "log out", "logout", "cookie policy", "cookie settings", "terms of", "privacy policy", "all rights", "please",
+        "try again", "click", "javascript", "unsubscribe", "follow us", "contact us", "powered by", "made with",
+        "load more", "show more", "see all", "read more", "join us", "back to top", "system theme", "trending papers",
+        "daily papers", "research community", "welcome to", "daily digest", "weekly picks", "morning reading",
+    ],
+)  # fmt: skip
+def test_phrases_of_a_page(phrase: str) -> None:
+    """In any case, at either end, beside letters beyond ASCII; never as a part of a longer word."""
+    for text in (
+        f"{phrase} for Kites",
+        f"Kites {phrase}",
+        f"Kites {phrase.upper()}",
+        f"Käse {phrase.title()} now",
+    ):
+        assert is_page(text)
+    assert not is_page(f"Kites x{phrase}x of Käse")
+    assert not is_page(f"Kites x{phrase}x")
+
+
+@pytest.mark.parametrize("text", ["Kites © Land", "Kites™", "Käse ®", "Kites ſubſcribe", "Kites clicK"])
+def test_signs_of_a_page_beyond_ascii(text: str) -> None:
+    """Marks of ownership, and letters whose capital is one of ASCII."""
+    assert is_page(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Designing Logic for Mail", "A Daily Round of Papers", "Privacy of Signs Is More"]
+)
+def test_words_of_such_phrases_alone_are_of_papers(text: str) -> None:
+    """It takes the phrase."""
+    assert not is_page(text)
+
+
+@pytest.mark.parametrize(
     ("text", "whole", "expected"),
     [
         ("SubscribeLong Winters", "SubscribeLong Winters", "Long Winters"),
@@ -229,3 +280,29 @@ def test_lines_are_numbered_and_stripped() -> None:
     assert list(lines(b"\na\n")) == [Line(2, "a", True)]
     assert list(lines(b"")) == []
     assert list(lines(b"XXXX")) == [Line(1, "XXXX", False)]
+
+
+@given(
+    st.lists(st.sampled_from(["Käse", "rye", "\u00a0", "", "\U0001f600 " * 3, "oat" * 9, " \r"])),
+    st.integers(1, 20),
+)
+def test_where_a_window_ends_makes_no_difference(texts: list[str], window: int) -> None:
+    """Lines come out the same, with the same numbers, one by one or all at once."""
+    data = "\n".join(texts).encode()
+    whole = list(lines(data))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("digest.ingest.formats.lines._WINDOW", window)
+        assert list(lines(data)) == whole
+        assert list(lines(data + b"\n")) == whole
+    assert [line.text for line in whole] == [text for text, _ in groupby(filter(None, map(str.strip, texts)))]
+
+
+@given(
+    st.lists(st.sampled_from("Kites kites land Land we is This 3d of A, over. on: newsletter".split())).map(
+        " ".join
+    )
+)
+def test_the_words_of_a_title_weigh_little(text: str) -> None:
+    """What its marks alone weigh is at most two points from the whole."""
+    if text:
+        assert by_marks(text) - WORDS_TAKE <= as_title(text) <= by_marks(text) + 1

@@ -59,6 +59,14 @@ def test_a_glued_button_is_taken_off_the_first_title_only() -> None:
     assert [title.text for title, _ in all_cards(data)] == [KITES[0], later[0]]
 
 
+def test_a_doubled_card_is_one() -> None:
+    """Twice in a row it is the page's doing; later again it is another listing."""
+    found = read(document(*flat(KITES, KITES, RAIN, RAIN, RAIN, KITES))).items
+    assert [(one.position, one.title, one.line) for one in found if isinstance(one, Record)] == [
+        (1, KITES[0], 1), (2, RAIN[0], 9), (3, KITES[0], 21),
+    ]  # fmt: skip
+
+
 def test_a_name_that_its_abstract_repeats_is_no_glue() -> None:
     """`SearchNet` is a name where the abstract has it too."""
     data = document("SearchNet Finds Things", "We present SearchNet, which finds things well.", *KITES)

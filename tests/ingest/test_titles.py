@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.ingest.titles import title_key
+from digest.ingest.clean import clean
+from digest.ingest.titles import key_of_clean, title_key
 
 
 @pytest.mark.parametrize(
@@ -39,3 +42,13 @@ def test_a_key_is_its_own_key(title: str) -> None:
     """Normalising twice changes nothing."""
     key = title_key(title)
     assert title_key(key) == key
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=127)) | st.text())
+def test_a_key_is_the_words_of_the_clean_title(title: str) -> None:
+    """Of ASCII it is what lies between signs, in lower case; and a title that is clean is not cleaned again."""
+    tidy = clean(title)
+    assert key_of_clean(tidy) == title_key(title)
+    if tidy.isascii():
+        assert key_of_clean(tidy) == " ".join(re.findall("[a-z0-9]+", tidy.lower()))

@@ -31,7 +31,7 @@ class Line:
 def lines(data: bytes) -> Iterator[Line]:
     """Split lazily, skipping blank lines and a line that repeats the one before it."""
     number, blank, last = 0, False, ""
-    for window in _windows(data):
+    for window in windows(data):
         for row in window.split("\n"):
             text, number = row.strip(), number + 1
             if text and text != last:
@@ -40,8 +40,11 @@ def lines(data: bytes) -> Iterator[Line]:
             blank = not text
 
 
-def _windows(data: bytes) -> Iterator[str]:
-    """Decode whole lines by the many: one by one costs as much as all that is done with them."""
+def windows(data: bytes) -> Iterator[str]:
+    """Decode whole lines by the many: one by one costs as much as all that is done with them.
+
+    The end of a window's last line is not of it, so that to split it by `\\n` gives the lines.
+    """
     view, start = memoryview(data), 0
     while start < len(data):
         end = data.find(b"\n", start + _WINDOW)
