@@ -78,7 +78,7 @@ def diff(
         day: Only the dumps of this date; all of them where not given.
         on_dump: Told the name of each dump before it is read.
     """
-    with database.read() as now, trial(database, now) as tried:
+    with trial(database) as (now, tried):
         replay(tried, day=day, on_dump=on_dump)
         with tried.read() as then:
             return _compared(now, then)

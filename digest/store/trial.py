@@ -11,40 +11,55 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from digest.store import intake
 from digest.store.database import Database
 
 
 @contextmanager
-def trial(database: Database, conn: Connection) -> Iterator[Database]:
-    """Open a database that holds what `conn` sees; whatever is written to it, nothing of `database` changes.
+def trial(database: Database) -> Iterator[tuple[Connection, Database]]:
+    """Open a snapshot of a database, and one that holds the same and takes writes: of those nothing is kept.
 
     Of SQLite it is a copy in a temporary folder that only this user may open, as large as the file; meanwhile
     nobody waits for anything. PostgreSQL has no copy to offer to a role without rights of its own: there it is one
-    transaction, which is rolled back. Until then it keeps the locks of the rows that it changed, so that whoever
-    would change the same papers or dumps waits; mail, pages and reads go on. Numbers that it drew for new rows are
-    not used again.
+    transaction, which is rolled back. Until then no dump is taken in, and whoever would change a paper or dump that
+    it has changed waits; mail, pages and reads go on. Numbers that it drew for new rows are not used again.
 
     Args:
         database: Open, perhaps for reading alone.
-        conn: A snapshot of it, from `database.read()`; it has to stay open.
     """
-    if database.is_sqlite:
-        with tempfile.TemporaryDirectory(prefix="digest-trial-") as folder:
-            yield from _copied(conn, Path(folder) / "digest.db")
-        return
-    snapshot = conn.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
-    writable = Database(database.url.render_as_string(hide_password=False))
-    try:
-        engine = writable.engine.execution_options(isolation_level="REPEATABLE READ")
-        with engine.connect() as within:  # rolled back at its end
-            within.execute(sa.text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
-            yield _Trial(writable, within)
-    finally:
-        writable.close()
+    with _copied(database) if database.is_sqlite else _rolled_back(database) as both:
+        yield both
+
+
+@contextmanager
+def _copied(database: Database) -> Iterator[tuple[Connection, Database]]:
+    with database.read() as conn, tempfile.TemporaryDirectory(prefix="digest-trial-") as folder:
+        source, path = conn.connection.driver_connection, Path(folder) / "digest.db"
+        assert isinstance(source, sqlite3.Connection)
+        # The first look is what fixes the snapshot; the copy is then of it, whatever others write meanwhile.
+        conn.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").all()
+        with closing(sqlite3.connect(path)) as target:
+            source.backup(target)
+        with closing(Database(f"sqlite:///{path}")) as copy:
+            yield conn, copy
+
+
+@contextmanager
+def _rolled_back(database: Database) -> Iterator[tuple[Connection, Database]]:
+    # Alone first: what is taken in between the snapshot and the trial could not be changed by the trial.
+    with intake.alone(database), database.read() as conn:
+        snapshot = conn.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+        with closing(Database(database.url.render_as_string(hide_password=False))) as writable:
+            engine = writable.engine.execution_options(isolation_level="REPEATABLE READ")
+            with engine.connect() as within:  # rolled back at its end
+                within.execute(sa.text(f"SET TRANSACTION SNAPSHOT '{snapshot}'"))
+                yield conn, _Trial(writable, within)
 
 
 class _Trial(Database):
     """A database within one transaction of it."""
+
+    is_trial = True
 
     def __init__(self, database: Database, conn: Connection) -> None:
         self.url, self.read_only, self.engine = database.url, database.read_only, database.engine
@@ -60,15 +75,3 @@ class _Trial(Database):
     def read(self) -> Iterator[Connection]:
         """What the transaction sees."""
         yield self._conn
-
-
-def _copied(conn: Connection, path: Path) -> Iterator[Database]:
-    source = conn.connection.driver_connection
-    assert isinstance(source, sqlite3.Connection)
-    with closing(sqlite3.connect(path)) as target:
-        source.backup(target)
-    copy = Database(f"sqlite:///{path}")
-    try:
-        yield copy
-    finally:
-        copy.close()

@@ -16,6 +16,7 @@ from digest.store import (
     dumps,
     editions,
     facts,
+    history,
     joins,
     ledger,
     names,
@@ -56,7 +57,7 @@ from tests.factories import (
 
 TABLES = tuple(metadata.tables)
 MODULES = (
-    consents, deliveries, dumps, editions, facts, joins, ledger, names, overlay, papers, placing, revisions,
+    consents, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
     showing, sightings, sources, subscribers, uses,
 )  # fmt: skip
 DUMP = Dump(
@@ -175,6 +176,7 @@ READS = {
     "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
+    "history": {"entered", "listings", "seen_in", "texts"},
     "ledger": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "joins": {"joins"},
     "names": {"split_papers", "split_texts", "web"},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from digest.store import papers
+from digest.store import facts, intake, papers
 from digest.store.database import Database
 from digest.store.schema import metadata
 from digest.store.schema import papers as table
@@ -33,7 +33,7 @@ def filled(database: Database) -> Database:
 def test_a_trial_changes_nothing(filled: Database) -> None:
     """What it writes it reads back, in several transactions; in the database itself nothing is different."""
     before = rows(filled)
-    with filled.read() as conn, trial(filled, conn) as tried:
+    with trial(filled) as (conn, tried):
         for title in ("Tried", "Again"):
             with tried.write() as within:
                 within.execute(sa.update(table).values(url=title))
@@ -44,19 +44,40 @@ def test_a_trial_changes_nothing(filled: Database) -> None:
     assert rows(filled) == before
 
 
-def test_a_trial_begins_where_the_snapshot_stands(filled: Database) -> None:
-    """What is written between the two is in neither."""
-    with filled.read() as conn:
-        assert papers.total(conn) == 2
+def test_a_trial_is_of_one_moment(filled: Database) -> None:
+    """What is written beside it later is neither in it nor in the snapshot."""
+    with trial(filled) as (conn, tried):
         with filled.write() as other:
             list_records(other, clean_records("On Looms"), "late")
-        with trial(filled, conn) as tried, tried.read() as within:
+        assert papers.total(conn) == 2
+        with tried.read() as within:
             assert papers.total(within) == 2
+
+
+def test_a_trial_holds_up_nobody_but_who_takes_dumps_in(filled: Database) -> None:
+    """Other writes go on beside it; of PostgreSQL, no dump is taken in until it is over."""
+    held: list[bool] = []
+
+    def is_held() -> bool:
+        with filled.engine.connect() as conn:
+            return not conn.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(intake.KEY)))
+
+    with trial(filled) as (_, tried):
+        with intake.alone(tried), tried.write() as within:
+            within.execute(sa.update(table).values(url="tried"))
+        with filled.write() as conn:
+            facts.key(conn, "links")
+        if filled.is_sqlite:
+            with intake.alone(filled):
+                return
+        held.append(is_held())
+    held.append(is_held())
+    assert held == [True, False]
 
 
 def test_a_write_that_fails_is_undone_alone(filled: Database) -> None:
     """As in any database."""
-    with filled.read() as conn, trial(filled, conn) as tried:
+    with trial(filled) as (_, tried):
         with tried.write() as within:
             within.execute(sa.update(table).values(url="kept"))
         with pytest.raises(ZeroDivisionError), tried.write() as within:
@@ -73,7 +94,7 @@ def test_a_trial_that_raises_leaves_nothing(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     beside, before = sorted(tmp_path.iterdir()), rows(filled)
     modes = set()
-    with pytest.raises(ZeroDivisionError), filled.read() as conn, trial(filled, conn):
+    with pytest.raises(ZeroDivisionError), trial(filled):
         modes = {path.stat().st_mode & 0o077 for path in tmp_path.glob("digest-trial-*")}
         raise ZeroDivisionError
     assert modes == ({0} if filled.is_sqlite else set())
@@ -86,7 +107,7 @@ def test_a_trial_that_raises_leaves_nothing(
 def test_a_read_only_database_can_be_tried_on(filled: Database) -> None:
     """The copy takes writes although the original does not."""
     reader = Database(filled.url.render_as_string(hide_password=False), read_only=True)
-    with reader.read() as conn, trial(reader, conn) as tried, tried.write() as within:
+    with trial(reader) as (_, tried), tried.write() as within:
         within.execute(sa.update(table).values(url="tried"))
     reader.close()
     with filled.read() as conn:
