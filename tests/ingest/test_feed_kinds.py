@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import string
 from dataclasses import replace
+from typing import Any
 
-import feedparser
+import feedparser  # type: ignore[import-untyped]  # it has no types
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,7 +72,7 @@ def test_each_kind_is_recognised_and_named(kind: str) -> None:
         ("json-feed", {}, Details(keywords=("cs.LG", "stat.ML"))),
     ],
 )
-def test_every_field_comes_back(kind: str, different: dict[str, None], details: Details) -> None:
+def test_every_field_comes_back(kind: str, different: dict[str, Any], details: Details) -> None:
     """Title, abstract, ids, authors, date and page; tags are categories of arXiv's, or keywords."""
     record = only(KINDS[kind]([LISTED]))
     expected = Record(
@@ -159,8 +160,17 @@ def test_a_feed_of_posts_is_refused() -> None:
     """Most of its entries have neither an id nor an abstract, and one that links to a paper saves none."""
     posts = [Listed(arxiv_id=None, title=f"Ferries {number}", abstract=POST) for number in range(3)]
     for data in (feeds.rss(posts), feeds.atom([*posts, LISTED]), feeds.json_feed(posts), feeds.rdf(posts)):
-        with pytest.raises(DumpError, match=r"a feed, but not of papers: 3 of its [34] entries are none"):
+        with pytest.raises(
+            DumpError, match=r"a feed, but not of papers: 3 of its first [34] entries are none"
+        ):
             items(data)
+
+
+def test_a_long_feed_of_posts_is_not_read_to_its_end() -> None:
+    """A thousand posts more than papers say what it is."""
+    posts = [Listed(arxiv_id=None, title=f"Ferries {number}", abstract=POST) for number in range(1_100)]
+    with pytest.raises(DumpError, match=r"1002 of its first 1003 entries are none"):
+        items(feeds.rss([LISTED, *posts]))
 
 
 def test_a_post_among_papers_is_a_reject() -> None:

@@ -38,6 +38,8 @@ def local_name(element: etree._Element) -> str:
 
 def text(element: etree._Element) -> str:
     """Give all text in an element."""
+    if not len(element):
+        return element.text or ""
     return "".join(str(part) for part in element.itertext())
 
 

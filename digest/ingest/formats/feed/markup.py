@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from html.entities import html5
 from typing import cast
 from xml.sax.saxutils import escape
@@ -17,11 +18,20 @@ from lxml import etree
 from digest.errors import DumpError
 
 _PIECE = 1 << 16
-#: Elements below one of those given. The papers of 5,000 authors have 15,000.
+#: What a feed is a list of.
+_ENTRIES = ("item", "entry")
+#: Elements in an entry, or between two. The papers of 5,000 authors have 15,000.
 _MOST_ELEMENTS = 50_000
 _PROLOG = re.compile(rb"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)")
 _DOCTYPE = re.compile(rb"<!DOCTYPE\s+(?:[\w.-]+:)?([\w.-]+)", re.IGNORECASE)
+#: Different names of elements and attributes; libxml2 keeps each as long as the process lives.
+_MOST_NAMES = 5_000
+#: Bytes of one tag: with its attributes a longer one takes more memory than a whole dump may. Not less,
+#: as pictures stand in attributes at times, and HTML in CDATA looks the same here.
+_LONGEST_TAG = 2_000_000
+_LONG_RUN = re.compile(rb"<[A-Za-z_][^<]{%d}" % _LONGEST_TAG)
+_TAG = re.compile(rb"""<(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
 #: HTML's entities but the five of XML; feeds use them without declaring any.
 _NAMED = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
 #: The longest of their names, its ampersand and its semicolon.
@@ -47,6 +57,7 @@ def parts(data: bytes) -> Iterator[etree._Element]:
     start = _root_at(data)
     if data.startswith(b"<!", start):
         raise DumpError("XML that declares a document type or entities", line=data.count(b"\n", 0, start) + 1)
+    _check_tags(data)
     parser = _parser()
     try:
         tops = _Tops()
@@ -60,6 +71,11 @@ def parts(data: bytes) -> Iterator[etree._Element]:
         parser.close()
     except etree.XMLSyntaxError as error:
         raise _broken(parser, error) from error
+
+
+def is_entry(element: etree._Element) -> bool:
+    """Tell an `item` or `entry`, in whatever namespace."""
+    return str(element.tag).rpartition("}")[2] in _ENTRIES
 
 
 def line_of(element: etree._Element) -> int:
@@ -80,6 +96,16 @@ def _parser() -> etree.XMLPullParser:
     )
 
 
+def _check_tags(data: bytes) -> None:
+    """Refuse a tag that does not end; a long text behind a tag is none."""
+    at = 0
+    while run := _LONG_RUN.search(data, at):
+        tag = _TAG.match(data, run.start())
+        if tag is None or len(tag[0]) > _LONGEST_TAG:
+            raise DumpError("a tag that does not end", line=data.count(b"\n", 0, run.start()) + 1)
+        at = tag.end()
+
+
 def _root_at(data: bytes) -> int:
     """Where the declaration, comments and style sheets end."""
     at = 0
@@ -96,33 +122,44 @@ def _pieces(data: bytes) -> Iterator[bytes]:
             # No entity is cut in two.
             ampersand = data.rfind(b"&", end - _LONGEST_ENTITY, end)
             end = ampersand if ampersand > start else end
-        yield _NAMED.sub(_character, data[start:end].translate(_CONTROLS))
+        yield _NAMED.sub(lambda match: _character(match[1]), data[start:end].translate(_CONTROLS))
         start = end
 
 
-def _character(match: re.Match[bytes]) -> bytes:
-    character = html5.get(f"{match[1].decode()};")
-    return escape(character).encode() if character else match[0]
+@cache
+def _characters() -> dict[bytes, bytes]:
+    """The characters of HTML's entities, as they may stand in XML."""
+    return {name[:-1].encode(): escape(text).encode() for name, text in html5.items() if name.endswith(";")}
+
+
+def _character(name: bytes) -> bytes:
+    return _characters().get(name, b"&" + name + b";")
 
 
 class _Tops:
-    """Tells which elements stand right below the root or the channel, and counts those below them."""
+    """Tells which elements stand right below the root or the channel, and counts all that are no entries."""
 
     def __init__(self) -> None:
         self._root: etree._Element | None = None
         self._channel: etree._Element | None = None
-        self._below = 0
+        self._passed = 0
+        self._names: set[object] = set()
 
     def finished(self, element: etree._Element) -> bool:
         """Whether the element that just ended is to be read."""
+        self._names.add(element.tag)
+        self._names.update(element.keys())
+        if len(self._names) > _MOST_NAMES:
+            raise DumpError("elements of too many kinds", line=line_of(element))
         parent = element.getparent()
-        if parent is not None and self._holds(parent):
-            self._below = 0
+        top = parent is not None and self._holds(parent)
+        if top and is_entry(element):
+            self._passed = 0
             return True
-        self._below += 1
-        if self._below > _MOST_ELEMENTS:
-            raise DumpError("an entry of too many elements", line=line_of(element))
-        return False
+        self._passed += 1
+        if self._passed > _MOST_ELEMENTS:
+            raise DumpError("an entry of too many elements, or too many between two", line=line_of(element))
+        return top
 
     def _holds(self, parent: etree._Element) -> bool:
         if parent is self._channel or parent is self._root:
@@ -146,8 +183,7 @@ def _forget(element: etree._Element) -> None:
 
 
 def _broken(parser: etree.XMLPullParser, error: etree.XMLSyntaxError) -> DumpError:
-    """Say the first that went wrong: at the end lxml only tells that there is no document."""
-    entries = list(parser.error_log)
-    if entries:
-        return DumpError(f"not well-formed XML, or cut: {entries[0].message.strip()}", line=entries[0].line)
-    return DumpError(f"not well-formed XML, or cut: {error.msg}", line=error.lineno or 0)
+    """Say what went wrong first; at the end lxml tells at times only that there is no document."""
+    found = [(str(entry.message), int(entry.line)) for entry in parser.feed_error_log]
+    reason, line = next(iter(found), (str(error.msg), 0))
+    return DumpError(f"not well-formed XML, or cut: {reason.strip()}", line=line)

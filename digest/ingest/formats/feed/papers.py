@@ -21,6 +21,8 @@ from digest.ingest.record import Announced, Details, Record, Reject
 
 #: Characters; ids and addresses that are longer are none.
 _LONGEST_NAME = 2_000
+#: Entries; a long feed is not read to its end to see what it is.
+_PATIENCE = 1_000
 _REPLACED = {Announced.REPLACE, Announced.REPLACE_CROSS}
 
 
@@ -38,8 +40,12 @@ def items(entries: Iterable[Entry], *, of_arxiv: bool) -> Iterator[Record | Reje
         else:
             others += 1
         yield item
+        if others > papers + _PATIENCE:
+            break
     if others > papers:
-        raise DumpError(f"a feed, but not of papers: {others} of its {papers + others} entries are none")
+        raise DumpError(
+            f"a feed, but not of papers: {others} of its first {papers + others} entries are none"
+        )
 
 
 def _item(entry: Entry, position: int, *, of_arxiv: bool) -> Record | Reject:

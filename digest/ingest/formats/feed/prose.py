@@ -43,10 +43,10 @@ def plain(text: str) -> str:
         text = _OTHER.sub("", _BLOCK.sub("\n", _UNSEEN.sub(" ", text)))
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    return joined(text)
+    return _joined(text)
 
 
-def joined(text: str) -> str:
+def _joined(text: str) -> str:
     """Drop blank lines and doubled spaces."""
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)

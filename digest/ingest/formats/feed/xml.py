@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 
 from lxml import etree
 
@@ -15,9 +15,10 @@ from digest.ingest.formats.values import sound
 from digest.ingest.record import Reading
 
 _ROOTS = {"rss": "rss", "RDF": "rss", "feed": "atom"}
-_ENTRIES = {"item", "entry"}
 _DATES = {"pubDate", "lastBuildDate", "updated", "modified", "date", "published"}
 _ADDRESSES = {"link", "id", "channel"}
+#: Entries, where the head names no date.
+_LOOKED_AT = 2_000
 _ERROR = re.compile(r"\s*Feed error for query\b")
 
 
@@ -79,14 +80,15 @@ class _Head:
 
 def _entries(data: bytes, head: _Head) -> Iterator[Entry]:
     for element in markup.parts(data):
-        if elements.local_name(element) in _ENTRIES:
+        if markup.is_entry(element):
             yield elements.entry(element)
         else:
             head.take(element)
 
 
 def _all_dates(data: bytes) -> list[str]:
-    """Read the whole document for a date of the feed behind its entries, else for those of its entries."""
+    """Read on for a date of the feed behind its entries, else take those of its first entries."""
     head = _Head()
-    dates = [date for entry in _entries(data, head) for date in (entry.published, entry.updated)]
+    entries = islice(_entries(data, head), _LOOKED_AT)
+    dates = [date for entry in entries for date in (entry.published, entry.updated)]
     return head.dates or dates
