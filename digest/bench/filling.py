@@ -82,9 +82,9 @@ def _write(conn: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
     columns = ", ".join(rows[0])
     packed = [name for name in rows[0] if isinstance(table.c[name].type, sa.JSON)]
     cursor = conn.connection.cursor()
-    with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:  # type: ignore[attr-defined] # psycopg's
+    with cursor.copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row(({**row, **{name: json.dumps(row[name]) for name in packed}}).values())
+            copy.write_row(list({**row, **{name: json.dumps(row[name]) for name in packed}}.values()))
 
 
 def _rows(number: int, dump_id: int, position: int) -> tuple[Row, Row, Row]:

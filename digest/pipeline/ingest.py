@@ -200,17 +200,13 @@ def _finish(database: Database, *, but: str = "") -> None:
 
 
 def _kept(database: Database, known: Dump | None, dump: Dump, data: bytes) -> Dump:
-    """Keep a dump that is to be read, unless its bytes are kept already."""
-    if known is None:
-        body = dumps.packed(data)
-        with database.write() as conn:
-            return replace(dump, id=dumps.add(conn, dump, body))
-    if known.status is DumpStatus.REFUSED:
+    """The dump as it is kept already, its bytes with it; else as it is to be kept with the first step."""
+    if known is not None and known.status is DumpStatus.REFUSED:
         body = dumps.packed(data)
         with database.write() as conn:
             dumps.fill(conn, known.id, body, size_bytes=len(data), modified_at=dump.modified_at)
         known = replace(known, modified_at=dump.modified_at)
-    return known
+    return known or dump
 
 
 def _dump(found: RawDump, sha256: str, now: dt.datetime, options: IngestOptions) -> Dump:
@@ -318,12 +314,14 @@ class _Intake:
         try:
             reading = read(data)
             facts = self._dated(reading, options)
-            self._begin(name, facts, options, tried=tried)
+            self._begin(data, name=name, reason="read again" if tried else None, **facts)
             for batch in self._batches(reading.items):
                 with self.write() as conn:
                     sightings.stage(conn, self.dump.id, batch)
                 self.on_records(len(batch))
         except DumpError as error:
+            if not self.dump.id:
+                self._begin(data, name=name)
             self.take_back(reason=error.reason, line=error.line)
             if at is not None:
                 self._arrive(name, at, day, options)
@@ -343,15 +341,19 @@ class _Intake:
             "dated": dated,
             "dated_by": dated_by,
             "background": dump.background if dump.dated else old,
+            "seen_on": options.seen_on,
         }
 
-    def _begin(self, name: str, facts: Mapping[str, Any], options: IngestOptions, *, tried: bool) -> None:
-        status = DumpStatus.STORED if self.forgotten else DumpStatus.READING
+    def _begin(self, data: bytes, *, reason: str | None = None, **values: Any) -> None:
+        """Keep its bytes, and what is known of it before the first record; from now on it is being read."""
+        values |= {"reason": reason, "status": DumpStatus.STORED if self.forgotten else DumpStatus.READING}
+        body = None if self.dump.id else dumps.packed(data)
         with self.write() as conn:
-            dumps.settle(
-                conn, self.dump.id, name=name, seen_on=options.seen_on, status=status,
-                reason="read again" if tried else None, line=None, **facts,
-            )  # fmt: skip
+            if body is None:
+                dumps.settle(conn, self.dump.id, line=None, **values)
+            else:
+                kept = replace(self.dump, **values)
+                self.dump = replace(kept, id=dumps.add(conn, kept, body))
 
     def _place(self) -> placing.Change:
         with self.write() as conn:
@@ -389,7 +391,7 @@ class _Intake:
             revised=change.revised,
             seen=change.seen,
             rejected=tuple(self.rejects),
-            **facts,
+            **{name: value for name, value in facts.items() if name != "seen_on"},
         )
 
     def _arrive(self, name: str, at: dt.datetime, day: dt.date | None, options: IngestOptions) -> None:
