@@ -221,6 +221,14 @@ def test_a_long_text_is_no_long_tag() -> None:
     assert isinstance(record, Record)
 
 
+def test_a_namespace_may_hold_anything() -> None:
+    """Brackets too, which lxml's own names are made of."""
+    item = "<item><title>A</title><link>https://arxiv.org/abs/2611.01234</link></item>"
+    (record,) = feed.read(f"<rss xmlns='a}}b{{c'><channel>{item}</channel></rss>".encode()).items
+    assert isinstance(record, Record)
+    assert record.title == "A"
+
+
 def test_much_between_two_entries_is_refused() -> None:
     """So that no junk is read for minutes."""
     error = refusal(f"<rss><channel>{ITEM}{'<x/>' * 60_000}</channel></rss>".encode())

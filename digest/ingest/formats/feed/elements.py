@@ -36,6 +36,11 @@ def local_name(element: etree._Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+def _space(element: etree._Element) -> str:
+    """The namespace of an element. `QName` lost: it raises where there is a bracket in one."""
+    return str(element.tag).rpartition("}")[0][1:]
+
+
 def text(element: etree._Element) -> str:
     """Give all text in an element."""
     if not len(element):
@@ -75,12 +80,11 @@ def entry(element: etree._Element) -> Entry:
 
 
 def _children(element: etree._Element) -> _Children:
-    own = etree.QName(element).namespace
+    own = _space(element)
     found: dict[str, list[etree._Element]] = {}
     for child in element.iterchildren("*"):
-        space, _, name = str(child.tag).rpartition("}")
-        space = space[1:]
-        if space == (own or ""):
+        space, name = _space(child), local_name(child)
+        if space == own:
             prefix = ""
         elif space.startswith(_PRISM):
             prefix = "prism:"
@@ -110,7 +114,7 @@ def _title(children: _Children) -> Text:
 
 def _prose(element: etree._Element) -> Text:
     """Read a text construct: Atom says what it is, text unless it does; all others may hold HTML."""
-    kind = str(element.get("type", "text" if etree.QName(element).namespace == _ATOM else "html")).lower()
+    kind = str(element.get("type", "text" if _space(element) == _ATOM else "html")).lower()
     if len(element):
         nested = (str(etree.tostring(child, encoding="unicode")) for child in element.iterchildren("*"))
         return Text(raw=escape(element.text or "") + "".join(nested), is_html=True)
