@@ -103,7 +103,7 @@ def settle(
     """
     web = names.web(
         conn,
-        titles={*titles, *(row.title_key for row in rows)} - change.strays.keys(),
+        titles={title for title in (*titles, *(row.title_key for row in rows)) if title not in change.strays},
         dois={row.doi for row in rows if row.doi},
         texts={row.revision_id for row in rows},
         splits=names.split_papers(conn),

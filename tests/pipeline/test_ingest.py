@@ -8,6 +8,8 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -280,6 +282,99 @@ def test_revisions_and_mere_sightings(database: Database) -> None:
     assert outcomes == [(1, 0, 0), (0, 0, 1), (0, 0, 1), (0, 1, 0)]
 
 
+def test_what_nobody_wrote_is_rejected(database: Database) -> None:
+    """Titles, abstracts and lists of authors beyond all bounds are rejected rows; the others of the dump are stored."""
+    rows: list[dict[str, object]] = [
+        {"title": "A Kite", "id": "2611.00001"},
+        {"title": "word " * 401, "id": "2611.00002"},
+        {"title": "An Abstract", "id": "2611.00003", "summary": "word " * 10_001},
+        {"title": "A Megabyte", "id": "2611.00004", "summary": "x" * 1_000_000},
+        {"title": "A Crowd", "id": "2611.00005", "authors": [f"Author {n}" for n in range(5_001)]},
+        {"title": "w" * 2_000, "id": "2611.00006"},
+    ]
+    [report] = take(database, raw_dump(rows))
+    assert (report.status, report.records) == ("stored", 2)
+    assert [line for line, _reason in report.rejected] == [2, 3, 4, 5]
+    assert [reason for _line, reason in report.rejected] == [
+        "a title of 2,004 characters, over the limit of 2,000",
+        "an abstract of 50,004 characters, over the limit of 50,000",
+        "an abstract of 1,000,000 characters, over the limit of 50,000",
+        "5,001 authors, over the limit of 5,000",
+    ]
+
+
+def test_long_titles_are_told_apart(database: Database) -> None:
+    """Titles longer than an index entry holds are one paper when equal, and two when their ends differ."""
+    long = "".join(chr(0x4E00 + n * 37 % 20_000) for n in range(1_500))
+    rows: list[dict[str, object]] = [
+        {"title": long + end, "id": f"own-{n}"} for n, end in enumerate(("甲", "乙", "甲"))
+    ]
+    [report] = take(database, raw_dump(rows))
+    assert (report.status, report.new, report.seen) == ("stored", 2, 1)
+
+
+def test_fields_are_counted(database: Database) -> None:
+    """How many records of a dump give each field is kept with it; a field that none gives is left out."""
+    rows: list[dict[str, object]] = [
+        {"title": "A Kite", "id": "2611.00001", "upvotes": 0},
+        {"title": "A Bread", "id": "own", "authors": (), "summary": "", "ai_summary": "In short."},
+    ]
+    take(database, raw_dump(rows), source="api")
+    with database.read() as conn:
+        [kept] = dumps.every(conn)
+    wanted = {
+        "abstract": 1,
+        "authors": 1,
+        "arxiv_id": 1,
+        "votes": 2,
+        "published_at": 2,
+        "summary": 1,
+        "comments": 2,
+    }
+    assert kept.fields == wanted
+    assert kept.source == "api"
+
+
+def test_the_day_that_a_source_was_asked_for(database: Database) -> None:
+    """Dates a dump that says none itself, before what the operator said, and stays with it."""
+    found = replace(raw_dump(text_dump("What a Box Kite Lifts")), seen_on=TODAY - DAY)
+    [report] = take(database, found, seen_on=TODAY)
+    assert (report.dated, report.dated_by, report.source) == (TODAY - DAY, "seen-on", "command")
+    with database.read() as conn:
+        assert [dump.seen_on for dump in dumps.every(conn)] == [TODAY - DAY]
+
+
+def test_one_day_replayed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay of a day reads the dumps that stand for it, and those that came again on it, and no others."""
+    again = raw_dump(["A Bread"], name="again", day=TODAY - DAY)
+    take(
+        database,
+        raw_dump(["A Kite"], name="today"),
+        again,
+        raw_dump(["A Loom"], name="old", day=TODAY - 2 * DAY),
+    )
+    take(database, replace(again, name="come again", seen_on=TODAY))
+    assert [report.name for report in replay(database, TODAY)] == ["today", "again"]
+    assert [report.name for report in replay(database, TODAY - DAY)] == ["again"]
+    assert [report.name for report in replay(database)] == ["today", "again", "old"]
+    assert len(stored(database)) == 3
+
+
+def test_a_reader_that_learns_ids(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay keeps the id of a paper whose title or arXiv id a newer reader reads otherwise."""
+    rows: list[dict[str, object]] = [{"title": "A Kite", "id": "own-1"}, {"title": "A Bread", "id": "own-2"}]
+    take(database, raw_dump(rows))
+    before = {paper.title: paper.id for paper in stored(database)}
+    learned = daily_papers([rows[0] | {"id": "2611.00001"}, rows[1]])
+    monkeypatch.setattr("digest.pipeline.ingest.read", lambda _data: read(learned))
+    replay(database)
+    assert {paper.title: paper.id for paper in stored(database)} == before
+    assert {paper.title: paper.arxiv_id for paper in stored(database)} == {
+        "A Kite": "2611.00001",
+        "A Bread": None,
+    }
+
+
 # -- the seeds -----------------------------------------------------------------------------------------
 
 Content = list[tuple[object, ...]]
@@ -353,3 +448,15 @@ def test_a_replay_changes_nothing(database: Database, shared_data: Path) -> None
     assert stored(database) == before
     replay(database)
     assert stored(database) == before
+
+
+def test_two_papers_that_begin_alike(database: Database, shared_data: Path) -> None:
+    """Two seed papers on channel pruning share nearly all of an abstract, and are two papers."""
+    take(database, *seeds(shared_data), as_new=True)
+    titles = [(paper, paper.title.lower()) for paper in stored(database)]
+    pruning = [paper for paper, title in titles if "channel" in title and "pruning" in title]
+    alike = [
+        (one, other) for one, other in combinations(pruning, 2) if one.abstract[:150] == other.abstract[:150]
+    ]
+    assert len(alike) == 1
+    assert len({paper.title for pair in alike for paper in pair}) == 2
