@@ -8,6 +8,7 @@ from digest.errors import DumpError
 from digest.ingest.formats import text
 from digest.ingest.formats.decode import Habits, Label, Verdict
 from digest.ingest.formats.lines import Line
+from digest.ingest.formats.survey import survey
 from digest.ingest.record import DumpDate, Record, Reject
 
 TITLE = "Gliding Kestrels over Looms"
@@ -34,31 +35,31 @@ def test_habits_are_counted_over_the_document() -> None:
     long = bare(300)
     data = document(bare(200), long, "a" * 9, "b" * 30, long + "1", "", "c", "d", long + "2", "e" * 12, long + "3",
                     "f", "g", long + "4", "h", "i", "j", long + "5", "k" * 11)  # fmt: skip
-    assert text._survey(data).habits == Habits(blank_share=1 / 18, pair_share=3 / 5, widest_title=12)
+    assert survey(data).habits == Habits(blank_share=1 / 18, pair_share=3 / 5, widest_title=12)
 
 
 def test_two_pairs_are_no_habit() -> None:
     """Three are; before the first long line there is no title to measure."""
     pair = ("a", "b")
     data = document(*pair, bare(300), *pair, bare(301))
-    assert text._survey(data).habits == Habits(blank_share=0.0, pair_share=0, widest_title=1)
-    assert text._survey(data + b"\nc\nd\n" + bare(302).encode()).habits.pair_share == 1.0
-    assert text._survey(document(bare(299), bare(200))).habits.widest_title == 0
+    assert survey(data).habits == Habits(blank_share=0.0, pair_share=0, widest_title=1)
+    assert survey(data + b"\nc\nd\n" + bare(302).encode()).habits.pair_share == 1.0
+    assert survey(document(bare(299), bare(200))).habits.widest_title == 0
 
 
 def test_a_date_stands_in_the_first_forty_lines() -> None:
     """The first one counts."""
     before = [f"line {number}" for number in range(39)]
-    assert text._survey(document(*before, "Aug 12", "Aug 13")).date == DumpDate(month=8, day=12)
-    assert text._survey(document("line", *before, "Aug 12")).date is None
+    assert survey(document(*before, "Aug 12", "Aug 13")).date == DumpDate(month=8, day=12)
+    assert survey(document("line", *before, "Aug 12")).date is None
 
 
 def test_a_sixth_of_foreign_marks_is_another_kind() -> None:
     """Three lines of twenty may start with one, four may not."""
     plain = [f"line {number}" for number in range(16)]
-    assert text._survey(document("# a", "# b", "# c", "d", *plain)).date is None
+    assert survey(document("# a", "# b", "# c", "d", *plain)).date is None
     with pytest.raises(DumpError) as refusal:
-        text._survey(document("# a", "# b", "# c", "# d", *plain))
+        survey(document("# a", "# b", "# c", "# d", *plain))
     assert refusal.value.line == 1
     assert refusal.value.reason == "a document of another kind: its lines start with the marks of one"
 
@@ -66,7 +67,7 @@ def test_a_sixth_of_foreign_marks_is_another_kind() -> None:
 def test_nothing_at_all_is_empty() -> None:
     """White space that is no line."""
     with pytest.raises(DumpError, match=r"^the dump is empty$"):
-        text._survey(b" \n ")
+        survey(b" \n ")
 
 
 def test_more_than_half_of_the_lines_after_a_blank_one_is_text_b() -> None:

@@ -6,12 +6,10 @@ between two of them is a title; every other stretch is decoded as a whole. Only 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from digest.errors import DumpError
-from digest.ingest.dates import parse_head_date
 from digest.ingest.formats.decode import Habits, Label, Verdict, verdicts
 from digest.ingest.formats.lines import (
     LONG,
@@ -25,13 +23,12 @@ from digest.ingest.formats.lines import (
     lines,
     unglued,
 )
-from digest.ingest.formats.regular import cards, span
-from digest.ingest.record import DumpDate, Reading, Record, Reject
+from digest.ingest.formats.regular import cards
+from digest.ingest.formats.survey import survey
+from digest.ingest.record import Reading, Record, Reject
 
 #: Lines decoded at once where a document wraps everything; a card is far shorter.
 _STRETCH = 400
-#: A head is shorter than this many lines.
-_HEAD = 40
 _SHORTEST_ABSTRACT = 60
 _SHORT_ABSTRACT = 250
 #: Points. Two readings of a line that are nearer than this are not told apart, and the card is rejected.
@@ -49,83 +46,11 @@ def read(data: bytes) -> Reading:
         DumpError: Nothing in it looks like a list of papers. While reading: the document is cut in or
             after a title, or fits no layout after all.
     """
-    survey = _survey(data)
-    name = "text-b" if survey.habits.blank_share > 0.5 else "text-a"
-    plain = survey.regular
-    items = _plain_cards(data, plain) if plain else _without_doubles(_cards(data, survey.habits))
-    return Reading(format=name, date=survey.date, items=_judged(items))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Survey:
-    habits: Habits
-    date: DumpDate | None
-    regular: range | None  #: line numbers of its cards, where there is nothing to weigh
-
-
-def _survey(data: bytes) -> _Survey:
-    """Go over all lines once, for what only the whole shows."""
-    counts = _Counts()
-    found = counts.over(lines(data))
-    regular = span(found)
-    deque(found, maxlen=0)  # the rest of a document that is not
-    return _Survey(habits=counts.habits(), date=counts.date, regular=regular)
-
-
-@dataclass(slots=True)
-class _Counts:
-    """What is counted while lines go by."""
-
-    count: int = 0
-    blanks: int = 0
-    marked: int = 0
-    singles: int = 0  #: times that one short line stands between two long ones
-    pairs: int = 0  #: times that two do
-    widest_title: int = 0
-    date: DumpDate | None = None
-
-    def over(self, found: Iterable[Line]) -> Iterator[Line]:
-        """Hand the lines on; the counts hold when all went by."""
-        shorts, seen_long = 0, False
-        for line in found:
-            text = line.text
-            self.count += 1
-            self.blanks += line.after_blank
-            self.marked += text.startswith(_FOREIGN)
-            if self.count <= _HEAD and self.date is None:
-                self.date = parse_head_date(text)
-            if len(text) >= LONG:
-                self.singles += shorts == 1
-                self.pairs += shorts == 2
-                shorts, seen_long = 0, True
-            else:
-                if seen_long and not shorts:
-                    self.widest_title = max(self.widest_title, len(text))
-                shorts += 1
-            yield line
-
-    def habits(self) -> Habits:
-        """How the document lays out its lines.
-
-        Raises:
-            DumpError: There are none, or it is no text.
-        """
-        if not self.count:
-            raise DumpError("the dump is empty")
-        if self.marked > _FOREIGN_SHARE * self.count:
-            raise DumpError("a document of another kind: its lines start with the marks of one", line=1)
-        return Habits(
-            blank_share=self.blanks / self.count,
-            pair_share=self.pairs / (self.singles + self.pairs) if self.pairs >= _PAIRS else 0,
-            widest_title=self.widest_title,
-        )
-
-
-_FOREIGN_SHARE = 0.15
-#: Fewer titles of two lines say nothing of a habit.
-_PAIRS = 3
-#: Marks that Markdown, HTML, JSON, tables and lists put before a line.
-_FOREIGN = ("#", "<", "{", "}", '"', "* ", "- ", "| ", "> ", "    ", "[", "](")
+    found = survey(data)
+    name = "text-b" if found.habits.blank_share > 0.5 else "text-a"
+    plain = found.regular
+    items = _plain_cards(data, plain) if plain else _without_doubles(_cards(data, found.habits))
+    return Reading(format=name, date=found.date, items=_judged(items))
 
 
 @dataclass(slots=True)
