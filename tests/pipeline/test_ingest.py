@@ -456,7 +456,7 @@ def test_two_papers_that_begin_alike(database: Database, shared_data: Path) -> N
     titles = [(paper, paper.title.lower()) for paper in stored(database)]
     pruning = [paper for paper, title in titles if "channel" in title and "pruning" in title]
     alike = [
-        (one, other) for one, other in combinations(pruning, 2) if one.abstract[:150] == other.abstract[:150]
+        (one, other) for one, other in combinations(pruning, 2) if one.abstract[:100] == other.abstract[:100]
     ]
     assert len(alike) == 1
     assert len({paper.title for pair in alike for paper in pair}) == 2
