@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from digest.ingest.formats.rendering.furniture import Kind, Piece, author_names, is_furniture, linked, paper_of, pieces
+from digest.ingest.formats.rendering.furniture import (
+    Kind,
+    Piece,
+    author_names,
+    is_furniture,
+    linked,
+    paper_of,
+    pieces,
+    starts_with_names,
+)
 from digest.ingest.formats.rendering.marks import Link, Row, Segment, real
 
 #: Rows of one paragraph at most: an abstract of 50,000 characters at a width of 40 has 1,250.
@@ -16,7 +25,9 @@ _TITLE_ROWS = 8
 #: No title is as long.
 LONGEST_TITLE = 400
 _BOLD = re.compile(r"(?P<mark>\*\*|__)(?=\S)(?P<text>.+)(?<=\S)(?P=mark)", re.DOTALL)
-_EMPHASIS = re.compile(r"(?P<mark>\*\*\*|\*\*|\*|___|__|_)(?=[^\s*_])(?P<text>.+)(?<=[^\s*_])(?P=mark)", re.DOTALL)
+_EMPHASIS = re.compile(
+    r"(?P<mark>\*\*\*|\*\*|\*|___|__|_)(?=[^\s*_])(?P<text>.+)(?<=[^\s*_])(?P=mark)", re.DOTALL
+)
 _HYPHEN = re.compile(r"(?<=\w)-$")
 _SUSPENDED = re.compile(r"(?:and|or|to|und|vs)\b")
 _ENDS = re.compile(r"[.!?…:。！？][\"'”’)\]}*]*$")
@@ -89,9 +100,16 @@ def unwrapped(texts: Iterable[str]) -> str:
     return "".join(parts)
 
 
+def _ends(text: str) -> bool:
+    """Tell whether a sentence may end here."""
+    return bool(_ENDS.search(text[-8:]))
+
+
 def plain(text: str) -> str:
     """Take off the emphasis around a whole text."""
     text = text.strip()
+    if not text.startswith(("*", "_")):
+        return text
     while match := _EMPHASIS.fullmatch(text):
         if match["mark"] in match["text"]:
             break
@@ -112,7 +130,7 @@ def is_prose(text: str, *, strict: bool = False) -> bool:
         return False
     if len(text) >= 300 or (_FULL_STOP if strict else _INNER).search(text):
         return True
-    ends = bool(_ENDS.search(text)) and not text.endswith(("?", "!", ":"))
+    ends = _ends(text) and not text.endswith(("?", "!", ":"))
     return ends if strict else ends or (len(text) >= 60 and words >= 8)
 
 
@@ -168,7 +186,9 @@ def _goes_on(block: Block, row: Row, furniture: bool, width: int | None, *, comp
     """Tell whether a row belongs to the block before it."""
     last = block.rows[-1]
     if block.heading:
-        return len(block.rows) < _TITLE_ROWS and _heading_goes_on(block, row, furniture, width, compact=compact)
+        return len(block.rows) < _TITLE_ROWS and _heading_goes_on(
+            block, row, furniture, width, compact=compact
+        )
     if row.heading or row.after_blank or block.furniture or len(block.rows) >= _MOST_ROWS:
         return False
     if last.words_open:
@@ -177,7 +197,7 @@ def _goes_on(block: Block, row: Row, furniture: bool, width: int | None, *, comp
         return False
     if _is_apart(last, row, width):
         return False
-    if furniture or row.mark or _is_lone_link(row):
+    if furniture or row.mark or _starts_anew(row):
         return _is_wrapped_tail(block, row, width, compact=compact)
     return not (last.mark and not row.indented and width is None)
 
@@ -187,15 +207,17 @@ _SHORT = 80
 
 def _is_apart(last: Row, row: Row, width: int | None) -> bool:
     """Tell whether a short line behind the end of a sentence is something else: names, an organisation."""
-    if not _ENDS.search(last.text) or (width is not None and not _had_room(last, row, width)):
+    if not _ends(last.text) or (width is not None and not _had_room(last, row, width)):
         return False
-    return bool(author_names(row.text)) or (len(row.text) < _SHORT and not _ENDS.search(row.text))
+    return bool(author_names(row.text)) or (len(row.text) < _SHORT and not _ends(row.text))
 
 
 def _is_whole(block: Block, last: Row) -> bool:
     """Tell whether a block is a title by its marks: one link, or all bold; what follows is another paragraph."""
-    if len(block.rows) == 1 and _is_lone_link(last):
-        return True
+    if last.segments and real(last.segments[-1].link) and not last.words_open:
+        links = {id(real(segment.link)) for segment in block.segments if segment.text.strip(" *_")}
+        if len(links) == 1:
+            return True
     return last.text.endswith(("**", "__")) and len(block.text) <= LONGEST_TITLE and block.bold
 
 
@@ -206,11 +228,17 @@ def _heading_goes_on(block: Block, row: Row, furniture: bool, width: int | None,
         return row.heading == block.heading and not row.after_blank and wrapped
     if last.link_open and not row.after_blank:
         return True
-    if row.after_blank or furniture or row.mark or _is_lone_link(row):
+    if row.after_blank or furniture or row.mark or _is_lone_link(row) or _is_whole_heading(block, row):
         return False
     if row.indented or not compact:
         return len(row.text) < LONGEST_TITLE
     return width is not None and not _had_room(last, row, width) and not is_prose(row.text, strict=True)
+
+
+def _is_whole_heading(block: Block, row: Row) -> bool:
+    """Tell whether a heading is over: its link is closed, or only its rows before were indented."""
+    linked = any(real(segment.link) for segment in block.segments)
+    return linked or (block.rows[-1].indented and not row.indented) or is_prose(row.text, strict=True)
 
 
 def _had_room(last: Row, row: Row, width: int) -> bool:
@@ -218,16 +246,27 @@ def _had_room(last: Row, row: Row, width: int) -> bool:
     return last.width + 1 + len(row.text.split(" ", 1)[0]) <= width
 
 
+def _starts_anew(row: Row) -> bool:
+    """Tell whether a row starts with a mark that the middle of a paragraph hardly has: bold, or a link."""
+    if row.text.startswith(("**", "__")) or _is_lone_link(row):
+        return True
+    return row.words_open and bool(row.segments) and row.segments[0].link is not None
+
+
 def _is_lone_link(row: Row) -> bool:
     """Tell whether all of a row is one link, that starts and ends in it."""
     links = {id(link) for segment in row.segments if (link := real(segment.link))}
-    return len(links) == 1 and all(real(s.link) or not s.text.strip(" *_") for s in row.segments) and not row.link_open
+    return (
+        len(links) == 1
+        and all(real(s.link) or not s.text.strip(" *_") for s in row.segments)
+        and not row.link_open
+    )
 
 
 def _is_wrapped_tail(block: Block, row: Row, width: int | None, *, compact: bool) -> bool:
     """Tell whether a row that looks like furniture is but the next row of a wrapped paragraph."""
     last = block.rows[-1]
-    if width is None or _ENDS.search(last.text) or _had_room(last, row, width):
+    if width is None or _ends(last.text) or _had_room(last, row, width):
         return False
     return not compact or (len(block.rows) > 1 and is_prose(block.text))
 
@@ -252,6 +291,8 @@ def read_pieces(block: Block) -> list[Piece]:
             if link:
                 link.jumps = False  # told once, where it starts
             of_run = pieces(plain(text), target) if text.strip(" *_") else [linked(target)] if target else []
+            if not found and row.mark.strip() == "-" and of_run and of_run[0].kind is Kind.UPVOTE:
+                of_run[0].kind = Kind.VOTES  # its dash was no mark of a list
             for piece in of_run:
                 piece.row, piece.target, piece.has_logo = row.number, piece.target or target, logo
             if of_run:
@@ -265,7 +306,9 @@ def read_pieces(block: Block) -> list[Piece]:
 
 
 def _is_list_of_names(text: str) -> bool:
-    return len(text) < 20_000 and any(piece.kind is Kind.NAMES for piece in pieces(text, "")[:3])
+    return starts_with_names(text) and any(
+        piece.kind is Kind.NAMES for piece in pieces(text[:20_000], "")[:3]
+    )
 
 
 def _runs(row: Row) -> Iterator[tuple[str, Link | None]]:

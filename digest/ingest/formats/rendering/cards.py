@@ -82,7 +82,9 @@ def _undoubled(found: Iterable[Record | Reject]) -> Iterator[Record | Reject]:
         if isinstance(item, Reject):
             yield item
             continue
-        key = hashlib.blake2b(f"{item.title}\0{item.abstract}\0{item.details.summary}".encode(), digest_size=12)
+        key = hashlib.blake2b(
+            f"{item.title}\0{item.abstract}\0{item.details.summary}".encode(), digest_size=12
+        )
         if key.digest() in seen:
             continue
         seen[key.digest()] = None
@@ -104,9 +106,27 @@ def _is_same(one: Record, other: Record) -> bool:
 
 def _merged(one: Record, other: Record) -> Record:
     """Fill what a card does not show from its double."""
-    fields = ("arxiv_id", "authors", "votes", "comments", "stars", "published_at", "url", "code_url", "abstract")
+    fields = (
+        "arxiv_id",
+        "authors",
+        "votes",
+        "comments",
+        "stars",
+        "published_at",
+        "url",
+        "code_url",
+        "abstract",
+    )
     known = {key: getattr(other, key) for key in fields if getattr(one, key) in (None, (), "")}
-    details = ("summary", "author_count", "submitter", "organisation", "project_url", "thumbnail_url", "submitted_at")
+    details = (
+        "summary",
+        "author_count",
+        "submitter",
+        "organisation",
+        "project_url",
+        "thumbnail_url",
+        "submitted_at",
+    )
     more = {key: getattr(other.details, key) for key in details if getattr(one.details, key) in (None, "")}
     return replace(one, **known, details=replace(one.details, **more))
 
@@ -139,7 +159,9 @@ def _cards(stream: Iterable[Section], habits: Habits, date: DumpDate | None) -> 
         yield from _last(held, lead, habits, date)
 
 
-def _last(section: Section, lead: list[Piece], habits: Habits, date: DumpDate | None) -> Iterator[Record | Reject]:
+def _last(
+    section: Section, lead: list[Piece], habits: Habits, date: DumpDate | None
+) -> Iterator[Record | Reject]:
     """The last card: cut where the document says so, or where it lacks what all others have."""
     pieces = section.pieces()
     where = next((number for number, piece in enumerate(pieces) if piece.kind is Kind.CUT), None)
@@ -185,7 +207,9 @@ def _shared(
         card.tail = pieces[:first]
         return card, []
     start = leading(pieces)
-    mine, theirs = _parted(pieces[start:], habits, paper_of(card.target), paper_of(title_target(following.title)))
+    mine, theirs = _parted(
+        pieces[start:], habits, paper_of(card.target), paper_of(title_target(following.title))
+    )
     kept = [piece for piece in pieces[:start] + mine if _place(piece, pieces) < first]
     return _with_tail(card, kept), [piece for piece in theirs if _place(piece, pieces) >= last]
 
@@ -231,7 +255,9 @@ def _parted(
 
 
 def _item(card: _Card, habits: Habits, date: DumpDate | None) -> Iterator[Record | Reject]:
-    shown = [piece for piece in card.lead + card.tail if piece.kind not in (Kind.NOTHING, Kind.WORDS, Kind.DOT)]
+    shown = [
+        piece for piece in card.lead + card.tail if piece.kind not in (Kind.NOTHING, Kind.WORDS, Kind.DOT)
+    ]
     if not card.title:
         yield Reject(line=card.line, reason="a heading without a title")
     elif not shown and not paper_of(card.target):
@@ -370,7 +396,9 @@ def _details(card: _Card, summary: str, date: DumpDate | None) -> Details:
         author_count=_author_count(card) if not _authors(card) else None,
         submitter=name(submitted.text) if submitted else None,
         organisation=_organisation(card.tail),
-        project_url=next((url for p in card.tail if p.kind is Kind.PROJECT and (url := web_url(p.target))), None),
+        project_url=next(
+            (url for p in card.tail if p.kind is Kind.PROJECT and (url := web_url(p.target))), None
+        ),
         thumbnail_url=_thumbnail(card),
         submitted_at=_time(submitted.date, date) if submitted else None,
     )
@@ -388,6 +416,8 @@ def _organisation(pieces: list[Piece]) -> str | None:
     """Words in a link with a logo, or right before the dot that parts them from the date."""
     for piece, after in zip_longest(pieces, pieces[1:], fillvalue=Piece(Kind.NOTHING)):
         words = piece.kind is Kind.WORDS and len(piece.text) <= 120 and not piece.text[0].isdigit()
-        if words and (piece.has_logo or (after.kind is Kind.DOT and not any(sign.isdigit() for sign in piece.text))):
+        if words and (
+            piece.has_logo or (after.kind is Kind.DOT and not any(sign.isdigit() for sign in piece.text))
+        ):
             return name(piece.text)
     return None

@@ -70,30 +70,93 @@ _FORMS = tuple(
         (Kind.STARS, rf"{_SUM}\s*(?:(?:github\s+)?stars?|[⭐★☆]\ufe0f?)"),
         (Kind.CODE, r"(?:link:\s*)?(?:github|code|repo|repository|source code|(?:view|get) code)"),
         (Kind.PROJECT, r"(?:link:\s*)?(?:project(?: page| website)?|website|homepage|demo|project link)"),
-        (Kind.PAPER, r"(?:link:\s*)?(?:(?:view )?(?:on )?arxiv(?: page| paper| link| pdf)?|(?:view |download )?pdf|"
-                     r"(?:view |read )?paper(?: page| link)?|arxiv:\s?\S{4,20})"),
+        (Kind.PAPER, (r"(?:link:\s*)?(?:(?:view )?(?:on )?arxiv(?: page| paper| link| pdf)?|(?:view |download )?pdf|"
+                     r"(?:view |read )?paper(?: page| link)?|arxiv:\s?\S{4,20})")),
         (Kind.SUBMITTED, r"submitted by\s*:?\s*(?P<who>\S.{0,60}?)?(?:\s+on\s+(?P<date>[\w ,.-]{5,30}))?"),
         (Kind.PUBLISHED, r"(?:published|posted)(?: on)?\s*:?"),
         (Kind.DATE, r"(?:(?P<how>published|posted|submitted|on)(?: on)?\s*:?\s*)?(?P<date>[\w ,.-]{4,30})"),
-        (Kind.CUT, r"[\[(…. ]*(?:content|text|page|document|output|response)?[ ]?(?:was |has been |is )?truncated\b.{0,80}|"
-                   r"[\[(]\s*(?:\.\.\.|…)\s*[\])]|…|\.\.\.|\[?\s*(?:cut|snip|continued?)\s*(?:…|\.\.\.)?\]"),
-        (Kind.NOTHING, r"(?:read|show|view|load|see) (?:more|all|paper|details)|share|save|bookmark|open|"
+        (Kind.CUT, (r"[\[(…. ]*(?:content|text|page|document|output|response)?[ ]?(?:was |has been |is )?truncated\b.{0,80}|"
+                   r"[\[(]\s*(?:\.\.\.|…)\s*[\])]|…|\.\.\.|\[?\s*(?:cut|snip|continued?)\s*(?:…|\.\.\.)?\]")),
+        (Kind.NOTHING, (r"(?:read|show|view|load|see) (?:more|all|paper|details)|share|save|bookmark|open|"
                        r"#?\d+ paper of the (?:day|week|month)|abstract|summary|authors?|links?|tl;?dr|"
-                       r"\+\s?\d+(?: more)?|and \d+ more|new|copy (?:link|markdown)|ai-generated summary"),
+                       r"\+\s?\d+(?: more)?|and \d+ more|new|copy (?:link|markdown)|ai-generated summary")),
     )
 )  # fmt: skip
 _LONGEST = 120
+_DOT = re.compile(r"[·•|∙⋅]|&middot;")
 _DOTS = re.compile(r"\s*(?:[·•|∙⋅]|&middot;)\s*")
-_LOOSE = re.compile(r"^[\s,;]+|[\s,;]+$")
+_LOOSE = re.compile(r"^[\s,;]+(?:[-*•]\s+(?=\d))?|^[-*•]\s+(?=\d)|[\s,;]+$")
 _BARE_URL = re.compile(r"https?://\S+|/papers/\S+")
 _DIGIT_OR_SIGN = re.compile(r"[\d▲△⬆↑👍💬🗨⭐★☆…\[(.–—-]")
 _FIRST_WORDS = frozenset(
-    "upvote up-vote upvotes vote votes like likes comments comment github star stars link: link code repo repository "
-    "source view get project website homepage demo pdf arxiv paper download read submitted published posted show load "
-    "see share save bookmark open abstract summary author authors links tl;dr tldr and new copy ai-generated truncated "
-    "content text page document output response on cut snip continue continued".split()
+    [
+        "upvote",
+        "up-vote",
+        "upvotes",
+        "vote",
+        "votes",
+        "like",
+        "likes",
+        "comments",
+        "comment",
+        "github",
+        "star",
+        "stars",
+        "link:",
+        "link",
+        "code",
+        "repo",
+        "repository",
+        "source",
+        "view",
+        "get",
+        "project",
+        "website",
+        "homepage",
+        "demo",
+        "pdf",
+        "arxiv",
+        "paper",
+        "download",
+        "read",
+        "submitted",
+        "published",
+        "posted",
+        "show",
+        "load",
+        "see",
+        "share",
+        "save",
+        "bookmark",
+        "open",
+        "abstract",
+        "summary",
+        "author",
+        "authors",
+        "links",
+        "tl;dr",
+        "tldr",
+        "and",
+        "new",
+        "copy",
+        "ai-generated",
+        "truncated",
+        "content",
+        "text",
+        "page",
+        "document",
+        "output",
+        "response",
+        "on",
+        "cut",
+        "snip",
+        "continue",
+        "continued",
+    ]
 )
-_CODE_HOSTS = re.compile(r"https?://(?:www\.)?(?:github|gitlab|bitbucket|codeberg)\.(?:com|org)/[^/\s]+/[^/\s]+")
+_CODE_HOSTS = re.compile(
+    r"https?://(?:www\.)?(?:github|gitlab|bitbucket|codeberg)\.(?:com|org)/[^/\s]+/[^/\s]+"
+)
 _VOTING = re.compile(r"/login\?(?:\S*?)next=(\S+)|/upvote|/vote\b")
 _TALK = re.compile(r"#(?:community|comments?|discussion)")
 _NAME = r"(?:[A-ZÀ-ÖØ-ÞĀ-Ž][\w'’.-]*|(?:de|van|von|der|den|da|di|la|le|del|bin|al|el|ten|dos|du)\b)"
@@ -127,14 +190,15 @@ def _form(text: str) -> tuple[Kind, int | None, DumpDate | None, str] | None:
 def pieces(text: str, target: str) -> list[Piece]:
     """Take a short text apart at its dots, and say what each piece is."""
     found: list[Piece] = []
-    if len(text) > _LONGEST and not _DOTS.search(text):
+    dotted = _DOT.search(text)
+    if len(text) > _LONGEST and not dotted:
         return [Piece(Kind.WORDS, text, target=target)]
-    for number, part in enumerate(_DOTS.split(text)):
+    for number, part in enumerate(_DOTS.split(text) if dotted else [text]):
         if number:
             found.append(Piece(Kind.DOT))
-        part = _LOOSE.sub("", part)
-        if part:
-            found.append(_piece(part, target))
+        words = _LOOSE.sub("", part)
+        if words:
+            found.append(_piece(words, target))
     return found
 
 
@@ -188,6 +252,13 @@ def paper_of(target: str) -> str | None:
     return arxiv_id(target) if "://" in target else None
 
 
+def starts_with_names(text: str) -> bool:
+    """Tell whether a text starts as a list of names does."""
+    by = _BY.match(text)
+    comma = _AND.search(text, by.end() if by else 0, 200)
+    return comma is not None and bool(_FULL_NAME.fullmatch(text, by.end() if by else 0, comma.start()))
+
+
 def author_names(text: str) -> tuple[str, ...]:
     """Read a list of two names or more; one name needs the word before it."""
     if len(text) > 20_000:
@@ -201,9 +272,11 @@ def author_names(text: str) -> tuple[str, ...]:
 
 def is_furniture(text: str) -> bool:
     """Tell whether all of a short line is of the page, and none of it of a title or an abstract."""
-    if len(text) > _LONGEST or not text:
+    if len(text) > _LONGEST or not text or (text.count(" ") > _MOST_SPACES and not _DOT.search(text)):
         return False
     return all(piece.kind not in _OF_TEXT for piece in pieces(text, ""))
 
 
+#: Nothing that a page shows beside a text has more words.
+_MOST_SPACES = 8
 _OF_TEXT = {Kind.WORDS, Kind.PROSE, Kind.NAMES}

@@ -18,7 +18,7 @@ _SHOWN = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 _LINE = re.compile(rb"^[^\n]*\S", re.MULTILINE)
-_MARKED_SHARE = 0.08
+_MARKED_SHARE = 0.02
 _SHOWN_SHARE = 0.015
 
 

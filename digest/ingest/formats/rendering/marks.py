@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from digest.errors import DumpError
-from digest.ingest.formats.values import sound
 
 
 @dataclass(slots=True)
@@ -59,6 +58,8 @@ class Row:
     @property
     def text(self) -> str:
         """All of it, without marks."""
+        if len(self.segments) == 1:
+            return self.segments[0].text.strip()
         return "".join(segment.text for segment in self.segments).strip()
 
 
@@ -79,6 +80,8 @@ _TOKEN = re.compile(
     r"|<(?P<auto>https?://[^\s<>]{1,2000}+)>"
 )
 _MARKED = re.compile(r"[\[\]\\<]|!\[")
+#: Signs that a mark may start with; the lines of a text start with others as a rule.
+_STARTS = frozenset("`~<[=-*_#+•\\0123456789")
 _QUOTE = re.compile(r"(?:>\s?)+")
 _HEADING = re.compile(r"(#{1,6})(?:\s+|$)")
 _LISTED = re.compile(r"[*+•-]\s+(?=\S)|\d{1,3}[.)]\s+(?=\[)")
@@ -88,7 +91,7 @@ _RULE = re.compile(r"(?:[*_-]\s*){3,}$")
 _TAGS = re.compile(r"(?:</?[a-zA-Z][\w-]*(?:[\s/][^<>]{0,1000}+)?>\s*)+$")
 _DEFINITION = re.compile(r"\[[^\[\]]{1,80}\]:\s*(?:<?\w+:|/)")
 _ESCAPED_MARK = re.compile(r"(\d{1,3})\\(?=[.)])|\\(?=[-+>~.!])")
-_HARD_BREAK = re.compile(r"\\{1,2}(?=\s{2,}|\s*$)")
+_HARD_BREAK = re.compile(r"\\{1,2}(?:\s{2,}|\s*$)")
 _CHECKBOX = re.compile(r"[-xX ]?")
 #: The words that stand in place of an image, in the languages of the renderers seen; others are known by
 #: their place right after the start of a link.
@@ -123,6 +126,10 @@ def references(data: bytes) -> Callable[[int], str]:
     return address
 
 
+#: Spaces that are none to a reader, and the one sign that no database holds.
+_SPACES = {0xA0: " ", 0x200B: None, 0xFEFF: None, 0: "\ufffd"}
+
+
 def rows(data: bytes, address: Callable[[int], str]) -> Iterator[Row]:
     """Give the rows that show something, lazily."""
     reader = _Reader(address)
@@ -133,7 +140,9 @@ def rows(data: bytes, address: Callable[[int], str]) -> Iterator[Row]:
         number += 1
         if end - start > _LONGEST_LINE:
             raise DumpError("a line longer than any text of a page", line=number)
-        line = data[start:end].decode(errors="replace").replace("\xa0", " ").replace("\u200b", "")
+        line = data[start:end].decode(errors="replace")
+        if not line.isascii() or "\0" in line:
+            line = line.translate(_SPACES)
         start = end + 1
         text = line.strip()
         if text.startswith(">"):
@@ -142,7 +151,7 @@ def rows(data: bytes, address: Callable[[int], str]) -> Iterator[Row]:
             blank = True
             reader.blank()
             continue
-        row = reader.row(sound(line.rstrip("\r")), sound(text), number, blank)
+        row = reader.row(line, text, number, blank)
         if row is None:
             continue
         yield row
@@ -175,15 +184,27 @@ class _Reader:
 
     def row(self, line: str, text: str, number: int, after_blank: bool) -> Row | None:
         """Read one line, stripped and without marks of quotes; None where it shows nothing."""
+        row = Row(number=number, after_blank=after_blank, segments=[], width=len(line.rstrip()))
+        row.indented = line.startswith((" ", "\t", ">  "))
+        if text[0] in _STARTS:
+            rest = self._unmarked(row, text, number)
+            if rest is None or row.underline:
+                return row if row.underline else None
+            text = rest
+        self._read(row, text)
+        self._give_up(lambda one: number - one.since > _LONGEST_LINK)
+        row.link_open = bool(self.stack)
+        row.words_open = any(not one.alone for one in self.stack)
+        return row
+
+    def _unmarked(self, row: Row, text: str, number: int) -> str | None:
+        """Take the marks off the start of a line; None where it shows nothing or only underlines."""
         if _FENCE.match(text) or _TAGS.match(text) or _DEFINITION.match(text):
             return None
-        row = Row(number=number, after_blank=after_blank, segments=[], width=len(line.rstrip()))
-        row.indented = line.startswith((" ", "\t")) or line.startswith(">  ")
-        underline = _UNDERLINE.match(text)
-        if underline:
+        if _UNDERLINE.match(text):
             row.underline = text[0]
-            return row
-        if _RULE.match(text) and len(text) > 2:
+            return None
+        if len(text) > 2 and _RULE.match(text):
             return None
         heading = _HEADING.match(text)
         if heading:
@@ -195,13 +216,7 @@ class _Reader:
         while listed := _LISTED.match(text):
             row.mark += listed[0]
             text = text[listed.end() :]
-        if text[:5].count("\\"):
-            text = _ESCAPED_MARK.sub(r"\1", text, count=1) if _ESCAPED_MARK.match(text) else text
-        self._read(row, text)
-        self._give_up(lambda one: number - one.since > _LONGEST_LINK)
-        row.link_open = bool(self.stack)
-        row.words_open = any(not one.alone for one in self.stack)
-        return row
+        return _ESCAPED_MARK.sub(r"\1", text, count=1) if _ESCAPED_MARK.match(text) else text
 
     def _give_up(self, which: Callable[[_Open], bool]) -> None:
         if not self.stack:

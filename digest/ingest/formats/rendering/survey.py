@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from digest.errors import DumpError
 from digest.ingest.formats.lines import capital_share
@@ -63,9 +65,12 @@ class Section:
     title: Block | None
     body: list[Block] = field(default_factory=list)
     size: int = 0  #: characters held
+    joined: list[Piece] | None = None
 
     def pieces(self) -> list[Piece]:
         """All pieces of its blocks, in order, joined where one says what another is."""
+        if self.joined is not None:
+            return self.joined
         found = []
         for number, block in enumerate(self.body):
             if not block.pieces:
@@ -73,7 +78,8 @@ class Section:
             for piece in block.pieces:
                 piece.block = number
             found += block.pieces
-        return joined(found)
+        self.joined = joined(found)
+        return self.joined
 
 
 def joined(pieces: Iterable[Piece]) -> list[Piece]:
@@ -82,11 +88,11 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
     for piece in pieces:
         last = found[-1] if found else None
         if last is None or piece.jumps or not _join(last, piece):
-            found.append(replace(piece))
+            found.append(copy(piece))
     return found
 
 
-def _join(last: Piece, piece: Piece) -> bool:  # noqa: C901  (a table of pairs reads best in one place)
+def _join(last: Piece, piece: Piece) -> bool:
     """Take a piece into the one before it, where it only tells more of that one."""
     kinds = (last.kind, piece.kind)
     if kinds == (Kind.UPVOTE, Kind.COUNT):
@@ -102,7 +108,9 @@ def _join(last: Piece, piece: Piece) -> bool:  # noqa: C901  (a table of pairs r
     elif piece.kind in (Kind.NOTHING, Kind.PAPER, Kind.CODE) and piece.target and not last.target:
         return _take_address(last, piece)
     else:
-        return last.kind is Kind.SUBMITTED and not last.text and piece.kind is Kind.NOTHING and not piece.jumps
+        return (
+            last.kind is Kind.SUBMITTED and not last.text and piece.kind is Kind.NOTHING and not piece.jumps
+        )
     return True
 
 
@@ -162,7 +170,7 @@ _KEPT = 50
 _LARGEST = 1 << 24
 
 
-def _put(section: Section, ahead: deque[Block], habits: Habits) -> Iterator[Section]:  # type: ignore[misc]
+def _put(section: Section, ahead: deque[Block], habits: Habits) -> Generator[Section, None, Section]:
     block = ahead.popleft()
     if _is_title(block, ahead, section, habits):
         yield section
@@ -201,7 +209,7 @@ def _title_rows(block: Block, habits: Habits) -> int:
 
 
 def _reads_as_title(text: str) -> bool:
-    if not 2 < len(text) <= LONGEST_TITLE or not any(sign.isalpha() for sign in text):
+    if not 2 < len(text) <= LONGEST_TITLE or not any(sign.isalpha() for sign in text) or "**" in text:
         return False
     return not is_prose(text, strict=True) and not is_page(text)
 
@@ -229,7 +237,7 @@ def _is_linked_title(block: Block, text: str, ahead: deque[Block], section: Sect
         following = _pieces(ahead[0])
         target = following[0].target if len(following) == 1 and following[0].kind is Kind.PAPER else ""
     paper = paper_of(target) if target and "login" not in target else None
-    if paper is None or "#" in target or any(p.kind not in _LIKE_TITLES for p in _pieces(block)):
+    if paper is None or "#" in target or any(p.kind not in _LIKE_TITLES for p in _pieces(block)[:1]):
         return False
     if section.title is None:
         return True
@@ -318,7 +326,7 @@ _WRAPPED_SHARE = 0.6
 def _lines(window: bytes) -> tuple[int | None, bool]:
     """Tell at which width a crawler wrapped its lines, if at any, and whether it left out blank lines."""
     lines = [_QUOTED.sub("", line.rstrip()) for line in window.decode(errors="replace").splitlines()]
-    texts = [(one, other) for one, other in zip(lines, [*lines[1:], ""], strict=True) if one.count(" ") >= 4]
+    texts = [(one, other) for one, other in pairwise([*lines, ""]) if one.count(" ") >= 4]
     inner = [(one, other) for one, other in texts if other.count(" ") >= 4 and len(one) <= 200]
     width = max((len(one) for one, _ in inner), default=0)
     full = sum(not _has_room(one, other, width) for one, other in inner)
@@ -366,6 +374,7 @@ class _Evidence:
     foreign: bool  #: it holds what no card does
     crowded: bool  #: it holds more than one card
     kinds: int  #: of furniture
+    told: bool  #: it has some text
 
     @property
     def is_card(self) -> bool:
@@ -382,7 +391,7 @@ class _Evidence:
     @property
     def fits(self) -> bool:
         """Tell whether it looks like a card among cards that are sure ones."""
-        return self.asked or self.shown or self.scholarly
+        return self.asked or self.shown or (self.told and not self.foreign)
 
 
 _ASKED = {Kind.VOTES, Kind.SUBMITTED, Kind.STARS, Kind.UPVOTE}
@@ -407,6 +416,7 @@ def _evidence(section: Section, habits: Habits) -> _Evidence:
         foreign=comments or listed or headed or elsewhere or runs > 1,
         crowded=runs > 1,
         kinds=len(kinds & (_ASKED | _SHOWN)),
+        told=bool(text),
     )
 
 
@@ -438,6 +448,8 @@ def _judge(found: list[Section], habits: Habits) -> None:
     """Raise where most sections are no cards, or are cards with somebody's words about them."""
     judged = [section for section in found[1:] if _counts(section)]
     evidence = [_evidence(section, habits) for section in judged]
+    if len(judged) > 1 and not evidence[-1].is_card:  # it may be cut
+        judged, evidence = judged[:-1], evidence[:-1]
     sure = sum(one.sure for one in evidence)
     among_sure = sure >= _SURE_SHARE * len(judged)
     fitting = [one.is_card or (one.fits if among_sure else bool(sure) and one.is_rich) for one in evidence]
@@ -471,9 +483,9 @@ def leading(pieces: list[Piece]) -> int:
     start = len(pieces)
     while start and pieces[start - 1].kind in LEADING:
         before = pieces[start - 2] if start > 1 else None
-        if pieces[start - 1].kind is Kind.COUNT and before and before.kind is Kind.DATE:
-            if before.row == pieces[start - 1].row:
-                break
+        beside = before is not None and before.kind is Kind.DATE and before.row == pieces[start - 1].row
+        if beside and pieces[start - 1].kind is Kind.COUNT:
+            break
         start -= 1
     return start
 
@@ -484,8 +496,10 @@ def _learnt(habits: Habits, found: list[Section], *, partial: bool) -> Habits:
     parts = [section.pieces() for section in found]
     head = parts[0]
     lead = head[leading(head) :]
-    last = [] if partial else parts[-1]
-    behind = [piece for pieces in parts[1:-1] for piece in _behind(pieces)] + _behind([*last, Piece(Kind.DATE)])
+    last = [] if partial or any(piece.kind is Kind.CUT for piece in parts[-1]) else parts[-1]
+    behind = [piece for pieces in parts[1:-1] for piece in _behind(pieces)] + _behind(
+        [*last, Piece(Kind.DATE)]
+    )
     between = [pieces[leading(pieces) :] for pieces in parts[1:-1]]
     votes_before = _before({Kind.VOTES, Kind.COUNT}, lead, behind)
     if votes_before is None and head and len(parts) > 3 and _always(between) and not _jumps(cards):
@@ -508,7 +522,9 @@ def _learnt(habits: Habits, found: list[Section], *, partial: bool) -> Habits:
 
 def _always(between: list[list[Piece]]) -> bool:
     """Tell whether votes stand before each title but the first."""
-    return all(any(piece.kind in (Kind.VOTES, Kind.COUNT, Kind.UPVOTE) for piece in pieces) for pieces in between)
+    return all(
+        any(piece.kind in (Kind.VOTES, Kind.COUNT, Kind.UPVOTE) for piece in pieces) for pieces in between
+    )
 
 
 def _jumps(cards: list[Section]) -> bool:

@@ -1,0 +1,502 @@
+"""Renderings of a papers page: the real one, those of other crawlers, and documents that are none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from digest.errors import DumpError
+from digest.ingest.formats.rendering import read, recognises
+from digest.ingest.record import DumpDate, Record, Reject
+from tests.ingest.sample import CARDS
+
+
+def items(document: str) -> list[Record | Reject]:
+    """Read a document that is recognised."""
+    assert recognises(document.encode())
+    return list(read(document.encode()).items)
+
+
+def records(document: str) -> list[Record]:
+    """Read a document without rejects."""
+    found = items(document)
+    assert [item for item in found if isinstance(item, Reject)] == []
+    return [item for item in found if isinstance(item, Record)]
+
+
+def day(year: int, month: int, of_month: int) -> dt.datetime:
+    """Midnight in UTC."""
+    return dt.datetime(year, month, of_month, tzinfo=dt.UTC)
+
+
+def digest_of(text: str) -> str:
+    """The beginning of a hash, in place of a text that is not ours."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# Rejoined and counted by hand. Votes stand before the title, in a link of their own whose number comes right before
+# that of the title, and the dash is none. From [44] to [49] four numbers are missing: just what a title, its
+# abstract, its authors and the votes of the next card have. So the dash in [44] is of a card that was cut out,
+# and the fourth card shows no votes of its own. From [51] to [64], [68] to [146] and [160] to [181] whole cards are
+# missing too, but there the votes have the number right before the title's. The date in front of such a gap goes
+# on from the authors by the dot, so it is of the card before.
+REAL = (
+    ("1ac2918ab38d27b4", "51b103040e486004", None, None, 3, None, day(2026, 5, 30)),
+    ("07ca5dc677d90701", "523e461f3ea8f44c", 65, 6, 671, None, day(2024, 3, 8)),
+    ("48e753a373343d80", "e98a9738d0f83782", 1, None, 8, None, day(2025, 11, 14)),
+    ("c379669b5199f477", "c83514ccc23beb8f", None, None, 1, None, day(2025, 8, 18)),
+    ("77afe09340d77ba5", "887f4754645c6561", 24, 3, None, "Microsoft", day(2026, 3, 13)),
+    ("78daf97ce99edc07", "20d002c53f865e71", 7, 3, 10, None, day(2024, 10, 21)),
+    ("5b5e8e057ad56eac", "c2d29d2430fa6aae", 1, 1, 8, None, day(2025, 2, 24)),
+    ("fea9c28ef66cb9e0", "7418ef7c50989075", 21, 3, None, "Soochow University", day(2025, 10, 7)),
+)  # fmt: skip
+
+
+def test_the_real_rendering_gives_what_it_shows(shared_data: Path) -> None:
+    """Eight complete cards field by field, the cut one rejected, the date with the year of the crawler's stamp."""
+    data = (shared_data / "dumps" / "search_page_2026-06-29_numbered-links.md").read_bytes()
+    assert recognises(data)
+    reading = read(data)
+    assert (reading.format, reading.date) == ("rendering", DumpDate(year=2026, month=6, day=29))
+    *found, cut = list(reading.items)
+    assert cut == Reject(line=262, reason="the document is cut in this card")
+    assert [
+        (
+            digest_of(record.title), digest_of(record.abstract), record.votes, record.comments,
+            record.details.author_count, record.details.organisation, record.published_at,
+        )
+        for record in found
+        if isinstance(record, Record)
+    ] == list(REAL)  # fmt: skip
+
+
+def test_the_real_rendering_guesses_nothing(shared_data: Path) -> None:
+    """It shows no address, no name, no star and no summary."""
+    data = (shared_data / "dumps" / "search_page_2026-06-29_numbered-links.md").read_bytes()
+    for record in read(data).items:
+        if isinstance(record, Record):
+            assert (record.arxiv_id, record.url, record.code_url, record.stars, record.authors) == (
+                None,
+                None,
+                None,
+                None,
+                (),
+            )
+            assert (record.details.summary, record.details.submitter) == ("", None)
+
+
+FIRST, SECOND, THIRD = CARDS[0], CARDS[1], CARDS[2]
+LINKED = f"""---
+url: https://example.org/papers?q=harbours
+retrieved: 2026-10-02
+statusCode: 200
+---
+new
+
+Get trending papers in your email inbox once a day!
+
+[Subscribe](https://example.org/login?next=%2Fpapers)
+
+# Daily Papers
+
+## by [![](https://example.org/by.png)AK](https://example.org/ak) and the research community
+
+- Daily
+- Weekly
+
+Oct 2
+
+[101](https://huggingface.co/login?next=%2Fpapers%2F2606.00683)
+
+### [{FIRST[0]}](https://huggingface.co/papers/2606.00683)
+
+[{FIRST[1]}](https://huggingface.co/papers/2606.00683)
+
+[![occ](https://example.org/logo.png)Harbour Lab](https://huggingface.co/harbour)
+
+·
+
+May 29[6](https://huggingface.co/papers/2606.00683#community)
+
+[-](https://huggingface.co/login?next=%2Fpapers%2F2502.20581)
+
+### [{SECOND[0].replace(" for ", chr(92) + "  for ")}](https://huggingface.co/papers/2502.20581)
+
+[{SECOND[1].replace(". ", "." + chr(92) * 2 + chr(10))}](https://huggingface.co/papers/2502.20581)
+
+[- ![](https://example.org/a.jpeg){chr(92)}
+- ![](https://example.org/b.svg){chr(92)}
+- 3 authors](https://huggingface.co/papers/2502.20581)
+
+·
+
+Feb 27, 2025
+
+[1](https://huggingface.co/login?next=%2Fpapers%2F2605.08583)
+
+### [{THIRD[0]}](https://huggingface.co/papers/2605.08583)
+
+[{THIRD[1]}](https://huggingface.co/papers/2605.08583)
+
+[- 10 authors](https://huggingface.co/papers/2605.08583)
+
+·
+
+Aug 30
+"""
+
+
+def test_inline_links() -> None:
+    """Votes before the title are proven by the paper that their link names; breaks of a crawler are spaces."""
+    reading = read(LINKED.encode())
+    assert reading.date == DumpDate(year=2026, month=10, day=2)
+    first, second, third = records(LINKED)
+    assert [(one.title, one.abstract or one.details.summary) for one in (first, second, third)] == [
+        FIRST,
+        SECOND,
+        THIRD,
+    ]
+    assert [one.arxiv_id for one in (first, second, third)] == ["2606.00683", "2502.20581", "2605.08583"]
+    assert [one.votes for one in (first, second, third)] == [101, None, 1]
+    assert [one.comments for one in (first, second, third)] == [6, None, None]
+    assert [one.details.author_count for one in (first, second, third)] == [None, 3, 10]
+    assert first.details.organisation == "Harbour Lab"
+    assert [one.published_at for one in (first, second, third)] == [
+        day(2026, 5, 29),
+        day(2025, 2, 27),
+        day(2026, 8, 30),
+    ]
+    assert first.url == "https://huggingface.co/papers/2606.00683"
+
+
+BARE = f"""---
+url: https://example.org/papers?q=harbours
+exported: 2026-07-28
+---
+
+# Daily Papers - Example Face
+Daily Papers - Example Face
+
+Models
+
+https://example.org/models
+
+Get trending papers in your email inbox!
+
+Subscribe
+
+https://example.org/login?next=%2Fpapers
+
+Mar 25
+
+ [-] 1
+
+https://huggingface.co/login?next=%2Fpapers%2F2410.05434
+
+{FIRST[0]}
+
+https://huggingface.co/papers/2410.05434
+
+{FIRST[1]}
+
+https://huggingface.co/papers/2410.05434
+
+[
+
+2 authors](https://huggingface.co/papers/2410.05434)
+
+·
+
+Oct 7, 2024
+
+ [-] 19
+
+https://huggingface.co/login?next=%2Fpapers%2F2409.02326
+
+{SECOND[0]}
+
+https://huggingface.co/papers/2409.02326
+
+{SECOND[1]}
+
+https://huggingface.co/papers/2409.02326
+
+ Tidewater
+
+https://huggingface.co/tidewater
+
+·
+
+Sep 3, 2024
+
+2
+
+https://huggingface.co/papers/2409.02326#community
+
+ [-] -
+
+https://huggingface.co/login?next=%2Fpapers%2F2203.03850
+
+{THIRD[0]}
+
+https://huggingface.co/papers/2203.03850
+
+{THIRD[1]}
+
+https://huggingface.co/papers/2203.03850
+
+[
+
+6 authors](https://huggingface.co/papers/2203.03850)
+
+·
+
+Mar 7, 2022
+"""
+
+
+def test_bare_addresses() -> None:
+    """Titles are the lines whose address follows; an address tells what a bare number counts."""
+    reading = read(BARE.encode())
+    assert reading.date == DumpDate(year=2026, month=3, day=25)
+    found = records(BARE)
+    assert [(one.title, one.abstract or one.details.summary) for one in found] == [FIRST, SECOND, THIRD]
+    assert [one.arxiv_id for one in found] == ["2410.05434", "2409.02326", "2203.03850"]
+    assert [one.votes for one in found] == [1, 19, None]
+    assert [one.comments for one in found] == [None, 2, None]
+    assert [one.details.author_count for one in found] == [2, None, 6]
+    assert [one.details.organisation for one in found] == [None, "Tidewater", None]
+    assert [one.published_at for one in found] == [day(2024, 10, 7), day(2024, 9, 3), day(2022, 3, 7)]
+
+
+ONE_LINE = (
+    "QuillNet reads faded registers with a prior over strokes, which recovers names that archivists gave up."
+)
+TRENDING_CARD = """Submitted by
+
+[画像]
+
+tidewatcher
+
+
+<a id="part"></a>
+
+### [{title}](https://huggingface.co/papers/2610.05608)
+
+
+{text}
+
+
+[[画像：lab] Harbour Lab](https://huggingface.co/harbour) · {date}
+
+
+[Upvote
+
+117](https://huggingface.co/login?next=%2Fpapers%2F2610.05608)
+
+[GitHub 3.29k](https://github.com/example/ferry) [arXiv Page](https://arxiv.org/abs/2610.05608)
+
+
+"""
+WRAPPED = FIRST[0].replace(" from ", "\nfrom ")
+TRENDING = (
+    "# Example - 2026 - Trending Papers\n\n- Source URL: https://example.org/papers/trending\n\nTrending Papers\n\n"
+    + TRENDING_CARD.format(title=WRAPPED, text=FIRST[1], date="Published on Oct 4, 2026")
+    + TRENDING_CARD.format(title=WRAPPED, text=FIRST[1], date="Oct 4, 2026")
+    + TRENDING_CARD.format(title="Slow Bread", text=ONE_LINE, date="Sep 16, 2025")
+    .replace("05608", "18063")
+    .replace("117", "25")
+)
+
+
+def test_a_trending_page_in_another_language() -> None:
+    """Each card twice, alt texts of another language, votes behind the text, a line in place of an abstract."""
+    first, second = records(TRENDING)
+    assert (first.title, first.abstract or first.details.summary) == FIRST
+    assert (first.votes, first.stars, first.code_url) == (117, 3290, "https://github.com/example/ferry")
+    assert (first.details.submitter, first.details.organisation) == ("tidewatcher", "Harbour Lab")
+    assert first.published_at == day(2026, 10, 4)
+    assert (second.title, second.abstract, second.details.summary) == ("Slow Bread", "", ONE_LINE)
+    assert (second.votes, second.arxiv_id, second.published_at) == (25, "2610.18063", day(2025, 9, 16))
+
+
+GLUED = f"""# What is this?
+**URL:** https://example.org
+**Page Title:** Trending Papers
+--------------------
+
+Get trending papers in your email inbox once a day!
+
+## Trending Papers
+
+### {FIRST[0]}
+
+{FIRST[1]}
+- 8 authors
+[LINK: GitHub 11.3k](https://github.com/example/tides)
+
+### {FIRST[0]}
+
+{FIRST[1]}
+- 8 authors
+[LINK: GitHub 11.3k](https://github.com/example/tides)
+
+### Glacier Walks: Route Planning over Moving Ice
+  with Uncertain Crevasses
+
+{ONE_LINE}
+[LINK: GitHub 476](https://github.com/example/glacier)
+
+### {THIRD[0]}
+
+{THIRD[1][:80]}
+{THIRD[1][80:]}
+- 5 authors
+[LINK: GitHub 2.14k](https://github.com/example/night)
+"""
+
+
+def test_headings_without_links() -> None:
+    """A title goes on in an indented line; authors stand right below the text."""
+    first, second, third = records(GLUED)
+    assert (
+        first.title,
+        first.abstract or first.details.summary,
+        first.details.author_count,
+        first.stars,
+    ) == (*FIRST, 8, 11300)
+    assert second.title == "Glacier Walks: Route Planning over Moving Ice with Uncertain Crevasses"
+    assert (second.details.summary, second.stars, second.code_url) == (
+        ONE_LINE,
+        476,
+        "https://github.com/example/glacier",
+    )
+    assert (third.title, third.details.author_count, third.stars) == (THIRD[0], 5, 2140)
+
+
+LISTED = "\n\n".join(
+    ["Daily Papers", "by", "AK", "and the research community", "Aug", "1"]
+    + [
+        line
+        for number, (title, _) in enumerate(CARDS[:5])
+        for line in (
+            "Submitted by",
+            "tidewatcher",
+            str(90 - number),
+            title,
+            "·",
+            f"{number + 2} authors",
+            str(number + 1),
+        )
+    ]
+    + ["Previous", "Next", "Company", "© Example Face", "TOS"]
+)
+
+
+def test_a_page_without_abstracts_and_without_marks() -> None:
+    """Votes stand between the submitter and the title, comments behind the authors, the date on two lines."""
+    assert read(LISTED.encode()).date == DumpDate(month=8, day=1)
+    found = records(LISTED)
+    assert [(one.title, one.votes, one.comments, one.details.author_count) for one in found] == [
+        (title, 90 - number, number + 1, number + 2) for number, (title, _) in enumerate(CARDS[:5])
+    ]
+    assert {one.details.submitter for one in found} == {"tidewatcher"}
+
+
+BLOG = "# The lab's blog\n\n" + "\n\n".join(
+    f"## {title}\n\nMarch {number + 1}, 2026 · 5 min read · [{number} comments](https://example.org/{number}#comments)\n\n{text}"
+    for number, (title, text) in enumerate(CARDS[:6])
+)
+COMMENTARY = "# Papers worth your time\n\n" + "\n\n".join(
+    f"### {number}. [{title}](https://arxiv.org/abs/2401.0000{number})\n\n**Why it matters:** Harbours are busy. {text[:120]}\n\n"
+    f"- The idea is simple and the numbers hold up well against what came before.\n- My take: read section {number} first."
+    for number, (title, text) in enumerate(CARDS[:6])
+)
+DIGEST = "# Papers of the week\n\n" + "\n\n".join(
+    f"### [{title}](https://huggingface.co/papers/2401.0000{number}) ({number + 20} upvotes)\n\n{number + 20} upvotes\n\n"
+    f"**TL;DR:** The authors of this work look at a problem that everybody has and nobody mentions.\n\n"
+    f"**Key takeaways:** It is fast, it is small, and the code is there. We liked the ablations most of all."
+    for number, (title, _) in enumerate(CARDS[:6])
+)
+README = """# ferry-tides
+
+[![build](https://example.org/badge.svg)](https://example.org/ci)
+
+## Installation
+
+Run `pip install ferry-tides` and wait until it has ended without an error, which takes a minute on most machines.
+
+## Usage
+
+* `tides run` starts the forecaster
+* `tides show` prints what it knows
+
+## Citation
+
+If you use this in your own work, please cite [our paper](https://arxiv.org/abs/2401.01234), which describes it.
+
+## License
+
+MIT
+"""
+CHANGELOG = "# Changelog\n\n" + "\n\n".join(
+    f"## {number}.0.0\n\n2026-03-0{number}\n\n- Harbours can be renamed now without losing their tables ([#{number}](https://example.org/{number})).\n"
+    "- Fixed a crash that came up where a buoy had no name."
+    for number in range(1, 8)
+)
+BIBLIOGRAPHY = "# References\n\n" + "\n".join(
+    f"{number}. Adler, A., Brandt, B. ({2010 + number}). {title}. *Journal of Tides*, {number}(2). [link](https://arxiv.org/abs/2401.0000{number})"
+    for number, (title, _) in enumerate(CARDS[:9])
+)
+SHOP = '# Results for "umbrella"\n\n' + "\n\n".join(
+    f"### [Umbrella {number}](https://example.org/p/{number})\n\n4.5 stars\n\n{number * 7} reviews\n\n$19.9{number}\n\nA sturdy umbrella for "
+    "two that keeps its shape in the strongest wind and dries within an hour.\n\n[Add to cart](https://example.org/cart)"
+    for number in range(1, 8)
+)
+FORUM = "\n\n".join(
+    f"### [{title}](https://example.org/r/tides/{number})\n\n{number * 11} points by u/keeper{number} 3 hours ago\n\n[{number} comments](https://example.org/{number}#c)"
+    for number, (title, _) in enumerate(CARDS[:8])
+)
+NEWS = "\n\n".join(
+    f"**{title}**\n\nBy Ada Adler, Bruno Brandt · March {number + 1}, 2026\n\nThe harbour was quiet when we came. {text[:200]}"
+    for number, (title, text) in enumerate(CARDS[:8])
+)
+COURSE = "# Course on tides\n\n" + "\n\n".join(
+    f"## Week {number}\n\nRead chapter {number} before the lecture and bring a question about it with you, please.\n\n- [Slides](https://example.org/{number})"
+    for number in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [BLOG, COMMENTARY, DIGEST, README, CHANGELOG, BIBLIOGRAPHY, SHOP, FORUM, NEWS, COURSE],
+    ids=[
+        "blog",
+        "commentary",
+        "digest",
+        "readme",
+        "changelog",
+        "bibliography",
+        "shop",
+        "forum",
+        "news",
+        "course",
+    ],
+)
+def test_documents_of_another_kind_are_refused(document: str) -> None:
+    """Whoever reads one is told so: nothing of it is taken for a paper."""
+    with pytest.raises(DumpError):
+        list(read(document.encode()).items)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\n\n", "#", "[", "](", "###\n" * 5, "- \n" * 9, "---\n", "**\n**", "[1]: https://example.org"],
+)
+def test_hardly_anything_is_refused(text: str) -> None:
+    """Marks alone are no papers."""
+    with pytest.raises(DumpError):
+        list(read(text.encode()).items)
