@@ -130,7 +130,7 @@ def test_a_quarantined_dump_is_stored_once_it_can_be_read(
     take(database, raw_dump(BROKEN, name="cut.json"))
     assert [report.status for report in replay(database)] == ["quarantined"]
     whole = daily_papers(["A Kite", "A Bread", "A Boat"])
-    monkeypatch.setattr("digest.pipeline.ingest.read", lambda _data: read(whole))
+    monkeypatch.setattr("digest.pipeline.intake.read", lambda _data: read(whole))
     assert [report.status for report in replay(database)] == ["stored"]
     assert [paper.title for paper in stored(database)] == ["A Kite", "A Bread", "A Boat"]
     with database.read() as conn:
@@ -366,7 +366,7 @@ def test_a_reader_that_learns_ids(database: Database, monkeypatch: pytest.Monkey
     take(database, raw_dump(rows))
     before = {paper.title: paper.id for paper in stored(database)}
     learned = daily_papers([rows[0] | {"id": "2611.00001"}, rows[1]])
-    monkeypatch.setattr("digest.pipeline.ingest.read", lambda _data: read(learned))
+    monkeypatch.setattr("digest.pipeline.intake.read", lambda _data: read(learned))
     replay(database)
     assert {paper.title: paper.id for paper in stored(database)} == before
     assert {paper.title: paper.arxiv_id for paper in stored(database)} == {
