@@ -41,6 +41,7 @@ class Stage:
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self.database, self.clock = database, clock or Clock()
         self.told_to_end = False
+        self.waits: list[float] = []
 
     def fetch(self, *named: Source, as_new: bool = False) -> list[DumpReport]:
         return list(self.begin(*named, as_new=as_new))
@@ -51,7 +52,7 @@ class Stage:
         as_new: bool = False,
         on_records: Callable[[int], None] = lambda _count: None,
     ) -> Iterator[DumpReport]:
-        surroundings = Surroundings(monotonic=lambda: 0.0, wait=lambda _seconds: self.told_to_end)
+        surroundings = Surroundings(monotonic=lambda: 0.0, wait=self._wait)
         fetching = Fetching(
             database=self.database,
             web=Web(
@@ -66,6 +67,10 @@ class Stage:
             on_records=on_records,
         )
         return fetch(fetching, named)
+
+    def _wait(self, seconds: float) -> bool:
+        self.waits += [seconds] if seconds else []
+        return self.told_to_end
 
     def state(self, name: str = "kites") -> SourceState:
         with self.database.read() as conn:
@@ -399,6 +404,17 @@ def test_two_at_once(stage: Stage, server: WebServer) -> None:
     assert [next(first).status, next(second).status] == ["stored", "known"]
     assert list(first) == list(second) == []
     assert (stage.papers(), stage.state().failures, len(server.asked)) == (1, 0, 2)
+
+
+def test_the_pause_from_one_process_to_the_next(stage: Stage, server: WebServer) -> None:
+    """A look of another process, a moment later, keeps the pause that the source is owed."""
+    server.routes["/feed"] = Page(daily_papers(["On Kites"]))
+    kites = feed(server, pause=dt.timedelta(seconds=3))
+    stage.fetch(kites)
+    stage.clock.advance(seconds=1)
+    other = Stage(stage.database, stage.clock)
+    other.fetch(kites)
+    assert (stage.waits, other.waits) == ([], [2.0])
 
 
 # -- whose turn it is -----------------------------------------------------------------------------------

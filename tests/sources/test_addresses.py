@@ -70,6 +70,27 @@ def test_private_addresses(address: str) -> None:
     assert objection(address, allow_private=True) == ""
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1", "a loopback address"),
+        ("10.0.0.1", "a private address"),
+        ("100.64.0.1", "a shared address of a provider"),
+        ("240.0.0.1", "a private address"),
+        ("::ffff:10.0.0.1", "an IPv4 address in the clothes of IPv6"),
+        ("64:ff9b::7f00:1", "an address behind NAT64"),
+        ("64:ff9b:1::a00:1", "an address behind NAT64"),
+        ("2002:7f00:1::", "an address of a tunnel"),
+        ("169.254.169.254", "a link-local address"),
+        ("224.0.0.1", "a multicast address"),
+        ("0.0.0.0", "the unspecified address"),
+    ],
+)
+def test_the_words_for_it(address: str, words: str) -> None:
+    """The operator is told what kind of address was refused."""
+    assert objection(address, allow_private=False).startswith(words)
+
+
 @pytest.mark.parametrize("address", NEVER)
 def test_addresses_of_no_source(address: str) -> None:
     """Link-local addresses, where clouds tell secrets, and those of nobody are refused even so."""

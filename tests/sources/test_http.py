@@ -261,12 +261,18 @@ def test_a_user_and_a_password(server: WebServer) -> None:
     assert "authorization" not in second.headers
 
 
-def test_no_proxy_of_the_environment(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy would look names up where nothing can be checked, so none is used."""
+def test_nothing_of_the_environment(
+    server: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No proxy is used, which would look names up where nothing can be checked, and no password of a .netrc."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password hush\n")
+    monkeypatch.setenv("NETRC", str(netrc))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     server.routes["/feed"] = Page(BODY)
     assert document(None, server.url("/feed")).data == BODY
+    assert "authorization" not in server.asked[0].headers
 
 
 def test_no_address_in_the_log(server: WebServer, caplog: pytest.LogCaptureFixture) -> None:
