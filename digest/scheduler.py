@@ -47,6 +47,7 @@ class Ticks:
         self._known: dict[str, float] = {}  # dumps taken in, by when they were written
         self._resume_at: dt.datetime | None = None
         self._quiet_until: dt.datetime | None = None  # since the last alarm
+        self.asking = False  #: the first look at the sources is under way
         self.stop = threading.Event()
 
     def watch(self) -> None:
@@ -65,10 +66,15 @@ class Ticks:
 
     def fetch(self) -> None:
         """Ask the sources that are due."""
-        self._app.fetch(stop=self.stop)
+        try:
+            self._app.fetch(stop=self.stop)
+        finally:
+            self.asking = False
 
     def plan(self) -> None:
         """Publish if the hour has come, then plan whoever's hour has."""
+        if self.asking:
+            return
         self._app.publish()
         self._app.plan()
 
@@ -94,7 +100,8 @@ class Ticks:
 
     def alarm(self) -> None:
         """Look at the sources, and at how many sign up: somebody may be using the form to flood mailboxes."""
-        self._app.watch_sources()
+        if not self.asking:
+            self._app.watch_sources()
         now, most = self._app.clock(), self._app.settings.web.signup_alarm
         with self._app.database.read() as conn:
             signups = health.asked_since(conn, now - SPIKE)
@@ -124,6 +131,8 @@ def running(app: App) -> Iterator[Ticks]:
     ticks = Ticks(app)
     # Before the others: what lay in the folder while the service was down belongs to today's edition.
     _guarded(ticks.watch)()
+    # So does what the sources have, if any are to be asked: they are waited for, or each would be missed at a restart.
+    ticks.asking = len(app.sources) > 1
     scheduler = BackgroundScheduler(timezone=dt.UTC)
     settings = app.settings
     for tick, every_s in (

@@ -419,6 +419,23 @@ def test_the_alarm_looks_at_the_sources(database: Database, tmp_path: Path) -> N
     assert standing(app) == ["source-failing"]
 
 
+def test_while_the_sources_are_first_asked(sqlite_database: Database, tmp_path: Path) -> None:
+    """After a start nothing is published, planned or missed before the sources were asked once; then it is."""
+    app = mailing(sqlite_database, tmp_path, MemoryRelay(), Clock())
+    with sqlite_database.write() as conn:
+        sources.save(conn, SourceState(name="folder", failures=3, reason="no such folder"))
+    ticks = Ticks(app)
+    ticks.asking = True
+    ticks.plan()
+    ticks.alarm()
+    assert (standing(app), ledger(sqlite_database)) == ([], [])
+    ticks.fetch()
+    ticks.plan()
+    ticks.alarm()
+    assert standing(app) == ["source-failing"]
+    assert len(ledger(sqlite_database)) == 1
+
+
 def test_both_run_by_themselves(sqlite_database: Database, tmp_path: Path) -> None:
     """The first looks are taken when the service starts."""
     app = make_app(sqlite_database, tmp_path, web=WebSettings(signup_alarm=1))

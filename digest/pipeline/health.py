@@ -35,14 +35,11 @@ class SourceHealth:
     kind: SourceKind
     last_success_at: dt.datetime | None  #: it answered; of a folder, a dump of it was read
     last_try_at: dt.datetime | None
-    next_at: (
-        dt.datetime | None
-    )  #: when it is asked next; None for a folder, which is looked into all the time
+    next_at: dt.datetime | None  #: when it is asked next; None for a folder, which is watched
     failures: int  #: in a row
     reason: str | None  #: of the last failure
     papers: int  #: distinct, that it listed today
     normal: float | None  #: papers of such a day; None where it is not known
-    asked: bool  #: it is not due to be asked at this moment, as after a restart
     expected_by_now: bool  #: whether what it lists today should be here
     short: bool  #: it is not here, by far
     failing: bool
@@ -135,7 +132,6 @@ def _examined(
         reason=state.reason if state and state.failures else None,
         papers=papers,
         normal=normal,
-        asked=state is None or state.next_at is None or state.next_at > now,
         expected_by_now=expected_by_now,
         short=expected_by_now and volume.is_short(papers, normal),
         failing=state is not None and _is_failing(state, source, now),

@@ -116,10 +116,9 @@ _NOT_LOOKED = Outlook(health=(), held_until=None)
 
 
 def _wanted(seen: Outlook, policy: PublishPolicy, day: dt.date) -> list[Alarm]:
-    """What is told of sources that are short; of one that is being asked at this moment, nothing yet."""
-    asked = [each for each in seen.short if each.asked]
-    told = [alarm for alarm in troubles.of(asked, day=day) if alarm.name is AlarmName.SOURCE_SHORT]
-    if asked and seen.held_until is not None:
+    """What is told of sources that are short."""
+    told = [alarm for alarm in troubles.of(seen.short, day=day) if alarm.name is AlarmName.SOURCE_SHORT]
+    if seen.held_until is not None:
         told.insert(0, hold.waits(seen.short, day=day, until=seen.held_until, zone=policy.zone))
     return told
 

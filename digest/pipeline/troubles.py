@@ -23,21 +23,21 @@ _NAMED = 5  # dumps named in one alarm
 
 
 def of(health: Iterable[SourceHealth], *, day: dt.date) -> list[Alarm]:
-    """All that is wrong with these sources on a day; who is about to be asked may yet come."""
+    """All that is wrong with these sources on a day."""
     return [alarm for each in health for alarm in _of_one(each, day)]
 
 
 def over(alarm: Alarm, health: Sequence[SourceHealth]) -> bool:
     """Whether an alarm about a source, which is not wanted now, is over.
 
-    One about a short source stays until it is known to be better: at midnight nobody knows yet, nor while it is asked.
+    One about a short source stays until it is known to be better: at midnight nobody knows yet.
     """
     if alarm.name not in OF_SOURCES:
         return False
     about = next((each for each in health if each.name == alarm.about), None)
     if about is None or alarm.name is not AlarmName.SOURCE_SHORT:
         return True
-    return about.words != ("waiting",) and not (about.short and not about.asked)
+    return about.words != ("waiting",)
 
 
 def usual(health: SourceHealth) -> str:
@@ -48,7 +48,7 @@ def usual(health: SourceHealth) -> str:
 
 def _of_one(health: SourceHealth, day: dt.date) -> Iterable[Alarm]:
     told: Mapping[AlarmName, str] = {
-        AlarmName.SOURCE_SHORT: _short(health, day) if health.short and health.asked else "",
+        AlarmName.SOURCE_SHORT: _short(health, day) if health.short else "",
         AlarmName.SOURCE_FAILING: _failing(health) if health.failing else "",
         AlarmName.SOURCE_FIELDS: _fields(health) if health.missing_fields else "",
         AlarmName.DUMP_QUARANTINED: _unread(health) if health.unread else "",

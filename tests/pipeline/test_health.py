@@ -218,22 +218,6 @@ def test_a_source_of_a_later_hour(database: Database, tmp_path: Path) -> None:
     assert place.standing() == [SHORT]
 
 
-def test_while_it_is_being_asked_nobody_is_told(place: Installation) -> None:
-    """After a restart a source is due at once: the edition waits for its answer, and no alarm is raised meanwhile."""
-    place.something_new()
-    place.at(FRIDAY, EDITION_HOUR, 30)
-    state = SourceState(name=FOLDER, next_at=NOW - DAY)
-    with place.database.write() as conn:
-        sources.save(conn, state)
-    assert place.tick() is None
-    place.app.watch_sources()
-    assert place.standing() == []
-    with place.database.write() as conn:
-        sources.save(conn, replace(state, next_at=place.clock() + HOUR))
-    assert place.tick() is None
-    assert place.standing() == [HELD, SHORT]
-
-
 # -- the window and the clock ---------------------------------------------------------------------------
 
 
