@@ -1,1 +1,1 @@
-"""Where dumps come from: a folder, files, standard input. An edge: it opens, it does not understand."""
+"""Where dumps come from: a folder, files, standard input, HTTP. An edge: it opens, it does not understand."""
