@@ -500,3 +500,153 @@ def test_hardly_anything_is_refused(text: str) -> None:
     """Marks alone are no papers."""
     with pytest.raises(DumpError):
         list(read(text.encode()).items)
+
+
+def page(*cards: str, foot: str = "") -> str:
+    """Write cards behind a head."""
+    return "\n\n".join(["Captured: 2026-06-29", "# Daily Papers", "Jun 29", *cards, foot]) + "\n"
+
+
+def card(number: int, *behind: str, before: tuple[str, ...] = (), target: str = "") -> str:
+    """Write a card with a heading."""
+    title, text = CARDS[number]
+    return "\n\n".join(
+        [*before, f"### [{title}]({target or f'https://arxiv.org/abs/2401.0000{number}'})", text, *behind]
+    )
+
+
+@pytest.mark.parametrize(
+    ("behind", "field", "value"),
+    [
+        (("3 authors", "Upvote", "65", "arXiv Page"), "votes", 65),
+        (("3 authors", "65", "Upvote", "arXiv Page"), "votes", 65),
+        (("3 authors", "1.2k likes", "PDF"), "votes", 1200),
+        (("3 authors", "Published on", "Mar 3"), "published_at", day(2026, 3, 3)),
+        (("3 authors", "· Published Dec 24"), "published_at", day(2025, 12, 24)),
+        (("3 authors", "2024-03-08"), "published_at", day(2024, 3, 8)),
+        (("3 authors", "· Mar 8, 2024 · 💬 4"), "comments", 4),
+        (("3 authors", "· Mar 8, 2024", "[7](https://example.org/p#community)"), "comments", 7),
+        (("3 authors", "[3.29k](https://github.com/example/tides)"), "stars", 3290),
+        (("3 authors", "[Code](https://github.com/example/tides)"), "code_url", "https://github.com/example/tides"),
+        (("3 authors", "GitHub 12", "<https://github.com/example/tides>"), "code_url", "https://github.com/example/tides"),
+        (("by Ada Adler, Bruno van Brandt and Clara Castro", "Upvote 3"), "authors", ("Ada Adler", "Bruno van Brandt", "Clara Castro")),
+        (("Ada Adler, Bruno Brandt", "31 authors"), "authors", ()),
+        (("3 autores", "·", "30 de mayo", "Upvote 3"), "published_at", None),
+        (("3 authors", "· vor 3 Tagen", "Upvote 3"), "published_at", None),
+    ],
+)  # fmt: skip
+def test_what_stands_behind_a_text(behind: tuple[str, ...], field: str, value: object) -> None:
+    """In the words of pages seen and not seen; what is in another language is absent."""
+    found = records(page(card(0, *behind), card(1, "8 authors", "Upvote 4", "arXiv Page"), card(2, *behind)))
+    assert [getattr(found[0], field), getattr(found[2], field)] == [value, value]
+
+
+def test_details_behind_a_text() -> None:
+    """Project page, thumbnail, who submitted it and when."""
+    before = ("![thumb](https://example.org/thumbnails/1.png)", "Submitted by tidewatcher on Oct 8, 2024")
+    first, second = records(
+        page(
+            card(0, "3 authors", "[Project page](https://example.org/tides)", before=before),
+            card(1, "8 authors"),
+        )
+    )
+    assert first.details.project_url == "https://example.org/tides"
+    assert first.details.thumbnail_url == "https://example.org/thumbnails/1.png"
+    assert (first.details.submitter, first.details.submitted_at) == ("tidewatcher", day(2024, 10, 8))
+    assert (second.details.submitter, second.details.thumbnail_url) == (None, None)
+
+
+def test_relative_links_name_a_paper() -> None:
+    """As crawlers leave them that do not know where they are."""
+    found = records(page(*(card(n, f"{n + 2} authors", target=f"/papers/2401.0000{n}") for n in range(3))))
+    assert [one.url for one in found] == [f"https://huggingface.co/papers/2401.0000{n}" for n in range(3)]
+
+
+def test_a_list_printed_twice_is_read_once() -> None:
+    """Also where the copies are not neighbours."""
+    cards = [card(number, "3 authors", "Upvote 5") for number in range(4)]
+    assert [one.title for one in records(page(*cards, *cards))] == [title for title, _ in CARDS[:4]]
+
+
+def test_a_date_that_no_year_has_is_absent() -> None:
+    """February 30; and a day without a year in a page without one."""
+    assert records(page(card(0, "3 authors", "Feb 30"), card(1, "8 authors")))[0].published_at is None
+    bare = page(card(0, "3 authors", "Mar 3"), card(1, "8 authors")).replace(
+        "Captured: 2026-06-29", "Captured: soon"
+    )
+    assert read(bare.encode()).date == DumpDate(month=6, day=29)
+    assert records(bare)[0].published_at is None
+
+
+def test_the_address_of_a_page_dates_it() -> None:
+    """Before the crawler's stamp, where the page shows no date."""
+    document = page(card(0, "3 authors"), card(1, "8 authors")).replace("Jun 29\n", "")
+    named = "URL: https://huggingface.co/papers/date/2026-06-27\n" + document
+    assert read(document.encode()).date == DumpDate(year=2026, month=6, day=29)
+    assert read(named.encode()).date == DumpDate(year=2026, month=6, day=27)
+    assert read(document.replace("2026-06-29", "2026-13-45").encode()).date is None
+
+
+def test_where_it_says_so_between_two_cards() -> None:
+    """The last card is whole, and still the document is told to be cut."""
+    *found, cut = items(page(*(card(n, "3 authors", "Mar 3") for n in range(3)), foot="[Content truncated]"))
+    assert [one.title for one in found if isinstance(one, Record)] == [title for title, _ in CARDS[:3]]
+    assert isinstance(cut, Reject)
+    assert cut.reason == "the document says that it is cut here"
+
+
+def test_a_heading_without_a_card_is_rejected() -> None:
+    """Among cards; a short one is a part of a menu, and passed over."""
+    odd = "### A heading of the kind that nobody wrote for a list of papers"
+    found = items(page(*(card(n, "3 authors") for n in range(3)), odd, "### More", card(3, "8 authors")))
+    assert [item.reason for item in found if isinstance(item, Reject)] == [
+        "a heading with nothing that a card of a paper shows"
+    ]
+    assert len(found) == 5
+
+
+NUMBERED = "\n\n".join(
+    f"[\n{number + 5}\n][{10 * number + 1}]\n\n### [{title}][{10 * number + 2}]\n\n[\n\n{text}\n\n][{10 * number + 3}]\n"
+    f"[\n* {number + 2} authors\n][{10 * number + 4}]\n·\nMar 8, 2024 [ {number + 1}][{10 * number + 5}]"
+    for number, (title, text) in enumerate(CARDS[:4])
+)
+
+
+@pytest.mark.parametrize(
+    ("taken", "lost"),
+    [
+        ("][12]\n\n[\n\n", {"text", "authors", "published", "comments"}),
+        ("][13]\n[\n", {"authors", "published", "comments"}),
+    ],
+)
+def test_nothing_behind_a_gap_is_taken(taken: str, lost: set[str]) -> None:
+    """Where numbers jump within a card, what follows may be of another one."""
+    number = int(taken[2:4])
+    document = NUMBERED
+    for later in range(40, number, -1):
+        document = document.replace(f"][{later}]", f"][{later + 4}]")
+    found = records(document)
+    assert [one.title for one in found] == [title for title, _ in CARDS[:4]]
+    second = found[1]
+    shown = {
+        "text": second.abstract or second.details.summary,
+        "authors": second.details.author_count,
+        "published": second.published_at,
+        "comments": second.comments,
+    }
+    assert {key for key, value in shown.items() if not value} == lost
+    assert [one.votes for one in found] == [5, 6, 7, 8]
+
+
+def test_votes_before_a_gap_are_nobodys() -> None:
+    """The number of the title does not follow that of the votes."""
+    document = NUMBERED
+    for later in range(40, 11, -1):
+        document = document.replace(f"][{later}]", f"][{later + 4}]")
+    assert [one.votes for one in records(document)] == [5, None, 7, 8]
+
+
+def test_a_line_without_end_is_refused() -> None:
+    """Before it is taken apart."""
+    with pytest.raises(DumpError, match="longer than any text"):
+        list(read(page(card(0, "3 authors"), card(1, "3 authors")).encode() + b"a" * (1 << 24) + b"b").items)

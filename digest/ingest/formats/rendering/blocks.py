@@ -51,11 +51,6 @@ class Block:
         return self.rows[0].number
 
     @property
-    def glued(self) -> bool:
-        """Tell whether no blank line is before it."""
-        return not self.rows[0].after_blank
-
-    @property
     def segments(self) -> list[Segment]:
         """Pieces of all rows."""
         return [segment for row in self.rows for segment in row.segments]
@@ -81,11 +76,6 @@ class Block:
         links = [real(segment.link) for segment in self.segments if segment.text.strip(" *_")]
         targets = {link.target if link else "" for link in links}
         return targets.pop() if len(targets) == 1 else ""
-
-    @property
-    def images(self) -> tuple[str, ...]:
-        """Addresses of the images in it."""
-        return tuple(image for row in self.rows for image in row.images)
 
 
 def unwrapped(texts: Iterable[str]) -> str:
