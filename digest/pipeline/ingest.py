@@ -122,7 +122,9 @@ def _one(
 def _intake(
     database: Database, dump: Dump, on_records: Callable[[int], None] = lambda _count: None
 ) -> Intake:
-    return Intake(database.write, dump, SQLITE_BATCH if database.is_sqlite else BATCH, on_records)
+    return Intake(
+        lambda: intake.writing(database), dump, SQLITE_BATCH if database.is_sqlite else BATCH, on_records
+    )
 
 
 def _finish(database: Database, *, but: str = "") -> None:
