@@ -650,3 +650,18 @@ def test_a_line_without_end_is_refused() -> None:
     """Before it is taken apart."""
     with pytest.raises(DumpError, match="longer than any text"):
         list(read(page(card(0, "3 authors"), card(1, "3 authors")).encode() + b"a" * (1 << 24) + b"b").items)
+
+
+def test_lines_of_text_are_no_rendering() -> None:
+    """The plain alternation of title and abstract is of another reader, also with a title in brackets."""
+    cards = [("[Re] " + CARDS[0][0], CARDS[0][1]), *CARDS[1:]]
+    assert not recognises("\n".join(line for one in cards for line in one).encode())
+    assert not recognises(
+        "\n\n".join(["new", "Subscribe", "Aug 12", *(line for one in CARDS for line in one)]).encode()
+    )
+
+
+def test_the_seeds_are_no_renderings(shared_data: Path) -> None:
+    """None of the five."""
+    seeds = sorted((shared_data / "dumps").glob("*.txt"))
+    assert [recognises(path.read_bytes()) for path in seeds] == [False] * 5
