@@ -151,7 +151,8 @@ class _Labels:
         found = self._by_id([owner.arxiv_id for owner in owners if owner.arxiv_id])
         missing = [owner for owner in owners if owner not in found]
         free, taken = self._free(missing), self._change.claimed
-        for owner in missing:
+        # Titles may have become those of a paper that is shown as one with them: texts are surer.
+        for owner in sorted(missing, key=lambda owner: not self._told(owner)):
             candidates = sorted(self._held.get(owner, set()) & free) or sorted(self._emptied(owner))
             paper = next((paper for paper in candidates if paper not in taken), None)
             if paper is None:
@@ -208,8 +209,11 @@ class _Labels:
 
     def _emptied(self, owner: Owner) -> set[int]:
         by_title = {paper for title in self._titles[owner] for paper in self._by_title.get(title, ())}
-        told = {self._change.by_text.get(text, 0) for text in self._texts.get(owner, ())}
-        return by_title or (told & self._by_text)
+        return self._told(owner) or by_title
+
+    def _told(self, owner: Owner) -> set[int]:
+        """Papers that a replay has emptied of the very texts of this owner."""
+        return {self._change.by_text.get(text, 0) for text in self._texts.get(owner, ())} & self._by_text
 
     def _make(self, owners: Sequence[Owner]) -> dict[Owner, int]:
         if not owners:
