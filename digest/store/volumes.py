@@ -73,14 +73,19 @@ def listed(
 ) -> dict[str, dict[dt.date, Listed]]:
     """The distinct papers that these sources listed, by source and by the local date on which the dumps arrived.
 
+    A dump counts on the day on which the first one of its own date came: where yesterday's list is asked for again, and
+    brings new votes, it must not stand for today's, which may be missing.
+
     Args:
         since: The first date looked at.
         zone: Whose dates.
     """
     came = _came(sources, midnight(since, zone), DumpStatus.STORED)
     days: dict[tuple[str, dt.date], dict[int, dt.datetime]] = defaultdict(dict)
-    for row in conn.execute(came):
-        days[row.source, row.at.astimezone(zone).date()].setdefault(row.dump_id, row.at)
+    first_days: dict[tuple[str, dt.date], dt.date] = {}
+    for row in conn.execute(came.add_columns(arrivals.c.dated)):
+        day = first_days.setdefault((row.source, row.dated), row.at.astimezone(zone).date())
+        days[row.source, day].setdefault(row.dump_id, row.at)
     keys = list(days)
     counted = dict(_count(conn, ((place, dump) for place, key in enumerate(keys) for dump in days[key])))
     found: dict[str, dict[dt.date, Listed]] = defaultdict(dict)

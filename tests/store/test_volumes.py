@@ -29,9 +29,10 @@ def take_in(
     source: str = "folder",
     name: str = "papers.json",
     data: bytes | None = None,
+    day: dt.date | None = None,
 ) -> None:
-    """One dump of a source at a moment."""
-    found = raw_dump(titles if data is None else data, name=name, day=at.date(), modified_at=at)
+    """One dump of a source at a moment, dated by itself: on the day of the moment, if not told otherwise."""
+    found = raw_dump(titles if data is None else data, name=name, day=day or at.date(), modified_at=at)
     list(ingest(database, [found], now=at, options=IngestOptions(source=source)))
 
 
@@ -62,6 +63,13 @@ def test_the_same_bytes_the_next_day(database: Database) -> None:
     assert listed(database) == {"api": {TODAY: 2, TODAY + DAY: 2}}
 
 
+def test_a_list_of_yesterday_does_not_stand_for_today(database: Database) -> None:
+    """Yesterday's list, asked for once more, counts for yesterday: where today's is missing, today has none."""
+    take_in(database, "Kites", at=NOW - DAY)
+    take_in(database, "Kites", "Bread", name="later.json", day=TODAY - DAY)
+    assert listed(database) == {"folder": {TODAY - DAY: 2}}
+
+
 def test_the_date_is_that_of_the_zone(database: Database) -> None:
     """A dump that came at half past eleven at night in UTC came the next day in Berlin."""
     take_in(database, "Kites", at=NOW.replace(hour=23, minute=30))
@@ -74,7 +82,8 @@ def test_days_of_23_and_of_25_hours(database: Database, day: dt.date) -> None:
     """A dump just before local midnight and one just after are of two days, also where the clock changes."""
     take_in(database, "Kites", at=volumes.midnight(day, BERLIN))
     take_in(database, "Bread", at=volumes.midnight(day + DAY, BERLIN) - dt.timedelta(seconds=1), name="b")
-    take_in(database, "Looms", at=volumes.midnight(day + DAY, BERLIN), name="c")
+    midnight = volumes.midnight(day + DAY, BERLIN)
+    take_in(database, "Looms", at=midnight, name="c", day=day + DAY)
     assert listed(database, zone=BERLIN, since=day) == {"folder": {day: 2, day + DAY: 1}}
 
 
