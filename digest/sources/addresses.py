@@ -18,14 +18,24 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # RFC 6598; not "private" to the standard library, which calls it neither that nor global.
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
+# RFC 6890 gives it to protocols, not to pages; clouds answer within it, and releases of the standard library
+# before 3.11.9 call most of it global. So they do what RFC 9637 and 3879 gave to documents and to sites.
+_PROTOCOLS = ipaddress.ip_network("192.0.0.0/24")
+_DOCUMENTS = ipaddress.ip_network("3fff::/20")
+_SITES = ipaddress.ip_network("fec0::/10")
+# Where clouds tell their machines secrets, beside 169.254.169.254: Alibaba, Amazon, Azure, Google, Oracle.
+_CLOUDS = tuple(
+    ipaddress.ip_network(address)
+    for address in ("100.100.100.200", "fd00:ec2::254", "168.63.129.16", "fd20:ce::254", "192.0.0.192")
+)
 # RFC 6052 and 8215: these reach IPv4 addresses that a look at the first bits does not show.
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
-# RFC 3056 and 4380: so do 6to4 and Teredo. RFC 4291: and so did the addresses "compatible" with IPv4.
-_TUNNELS = (
-    ipaddress.ip_network("2002::/16"),
-    ipaddress.ip_network("2001::/32"),
-    ipaddress.ip_network("::/96"),
-)
+# RFC 2765: so do these.
+_TRANSLATED = ipaddress.ip_network("::ffff:0:0:0/96")
+# RFC 4291: and so did the addresses "compatible" with IPv4.
+_COMPATIBLE = ipaddress.ip_network("::/96")
+# RFC 3056 and 4380: so do 6to4 and Teredo, which do not write it at the end.
+_TUNNELS = (ipaddress.ip_network("2002::/16"), ipaddress.ip_network("2001::/32"), _COMPATIBLE)
 
 
 class ForbiddenError(Exception):
@@ -57,8 +67,8 @@ def resolved(host: str, port: int, *, resolve: Resolve, allow_private: bool) -> 
 def objection(address: str, *, allow_private: bool) -> str:
     """Why an address is not asked, in words; "" where it is.
 
-    Link-local addresses are refused whatever is allowed: behind 169.254.169.254 the machines of a cloud
-    are told their secrets, and no source is there.
+    Link-local addresses are refused whatever is allowed, in whatever clothes: behind 169.254.169.254 the
+    machines of a cloud are told their secrets, and no source is there.
     """
     found = ipaddress.ip_address(address)
     for reason, applies in _NEVER:
@@ -78,16 +88,28 @@ def _within(*networks: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Callabl
     return lambda address: any(address in network for network in networks)
 
 
-def _inner(address: _Address) -> _Address:
-    """The IPv4 address that a mapped one stands for, or the address itself."""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+def _inner(address: _Address) -> list[_Address]:
+    """The address, and those of IPv4 that it may stand for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    written = [last] if address.ipv4_mapped or _WRITTEN_LAST(address) else []
+    tunnelled = [found for found in (address.sixtofour, *(address.teredo or ())) if found]
+    return [address, *written, *tunnelled]
+
+
+_WRITTEN_LAST = _within(_TRANSLATED, _COMPATIBLE, *_NAT64)
+
+
+def _anywhere(applies: Callable[[_Address], bool]) -> Callable[[_Address], bool]:
+    return lambda address: any(map(applies, _inner(address)))
 
 
 _NEVER: tuple[tuple[str, Callable[[_Address], bool]], ...] = (
-    ("a link-local address", lambda address: _inner(address).is_link_local),
-    ("a multicast address", lambda address: _inner(address).is_multicast),
-    ("the unspecified address", lambda address: _inner(address).is_unspecified),
+    ("a link-local address", _anywhere(lambda address: address.is_link_local)),
+    ("where a cloud tells its secrets", _anywhere(_within(*_CLOUDS))),
+    ("a multicast address", _anywhere(lambda address: address.is_multicast)),
+    ("the unspecified address", _anywhere(lambda address: address.is_unspecified)),
 )
 _PRIVATE: tuple[tuple[str, Callable[[_Address], bool]], ...] = (
     ("an IPv4 address in the clothes of IPv6", _mapped),
@@ -96,5 +118,7 @@ _PRIVATE: tuple[tuple[str, Callable[[_Address], bool]], ...] = (
     ("an address behind NAT64", _within(*_NAT64)),
     ("an address of a tunnel", _within(*_TUNNELS)),
     ("a private address", lambda address: address.is_private),
+    ("a private address", _within(_PROTOCOLS, _SITES)),
+    ("an address of documents", _within(_DOCUMENTS)),
     ("a reserved address", lambda address: address.is_reserved),
 )
