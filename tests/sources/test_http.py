@@ -155,7 +155,7 @@ def test_a_document(server: WebServer) -> None:
     (asked,) = server.asked
     assert asked.query == {"token": "hush"}
     assert asked.headers["user-agent"] == "digest/0 (+https://digest.example.org)"
-    assert asked.headers["accept-encoding"] == "gzip, deflate"
+    assert asked.headers["accept-encoding"] == "gzip"
     assert "if-none-match" not in asked.headers
     assert "if-modified-since" not in asked.headers
 
@@ -214,8 +214,6 @@ def test_validators_that_do_not_go_back(server: WebServer, etag: str) -> None:
         gzipped(BODY),
         Page(gzip.compress(BODY), headers={"Content-Encoding": " X-GZIP "}),
         Page(gzip.compress(BODY[:5]) + gzip.compress(BODY[5:]), headers={"Content-Encoding": "gzip"}),
-        Page(zlib.compress(BODY), headers={"Content-Encoding": "deflate"}),
-        Page(zlib.compress(BODY)[2:-4], headers={"Content-Encoding": "deflate"}),
         Page(BODY, headers={"Content-Encoding": "identity"}),
         Page(BODY, headers={"Content-Type": "image/png"}),
         Page(BODY, headers={"Content-Type": "text/html; charset=nonsense"}),
@@ -415,7 +413,6 @@ BROKEN = {
         gzip.compress(BODY)[:12] + b"\xff\xff\xff" + gzip.compress(BODY)[15:],
         headers={"Content-Encoding": "gzip"},
     ),
-    "deflate that is none": Page(BODY, headers={"Content-Encoding": "deflate"}),
 }
 
 
@@ -428,9 +425,10 @@ def test_answers_that_break(server: WebServer, said: Said) -> None:
     assert len(server.asked) == 3
 
 
-def test_an_encoding_that_nobody_asked_for(server: WebServer) -> None:
-    """What is compressed in another way than was asked for is not read."""
-    server.routes["/feed"] = Page(BODY, headers={"Content-Encoding": "br"})
+@pytest.mark.parametrize("coding", ["br", "gzip, gzip", "deflate"])
+def test_an_encoding_that_nobody_asked_for(server: WebServer, coding: str) -> None:
+    """What is compressed in another way than was asked for is not read: deflate that is cut would pass for whole."""
+    server.routes["/feed"] = Page(zlib.compress(BODY)[:-9], headers={"Content-Encoding": coding})
     assert "encoding" in failure(None, server.url("/feed")).reason
 
 
@@ -535,9 +533,8 @@ def test_a_document_at_the_cap(server: WebServer) -> None:
         (Flood(head(200, {"Content-Length": str(15 * MIB)}), b"x" * MIB, 15), 15 * MIB, True),
         (Flood(head(200, {}), b"x" * MIB, 100), 20 * MIB, False),
         (gzipped(b"\0" * 100 * MIB), 20 * MIB, False),
-        (Page(zlib.compress(b"\0" * 100 * MIB), headers={"Content-Encoding": "deflate"}), 20 * MIB, False),
     ],
-    ids=["long", "100 MB", "a bomb", "a bomb of deflate"],
+    ids=["long", "100 MB", "a bomb"],
 )
 def test_documents_over_the_cap(server: WebServer, said: Said, size_bytes: int, whole: bool) -> None:
     """Far over the cap, it is measured in pieces: its size and hash are known, and its bytes never held."""
