@@ -28,7 +28,7 @@ from pydantic_settings import (
 from digest.compose.links import CONFIRM_AGE
 from digest.errors import AddressError, PreferenceError, SettingsError
 from digest.sources.kinds import KINDS
-from digest.sources.request import shown
+from digest.sources.request import is_address, shown
 from digest.sources.source import COMMAND, FOLDER, Source, SourceKind
 from digest.subscribers.address import normalise
 from digest.subscribers.preferences import schedule
@@ -229,7 +229,7 @@ class SourceSettings(_Section):
 
     def _check_url(self, url: str) -> None:
         # Not repeated: a token may stand in it.
-        if not _WEB_URL.fullmatch(url):
+        if not _WEB_URL.fullmatch(url) or not is_address(url):
             raise ValueError("url: has to be an address such as https://papers.example.org/feed")
         if not url.startswith("https://") and not self.allow_private:
             raise ValueError("url: has to start with https:// (http:// takes allow_private = true)")
@@ -450,4 +450,9 @@ def _named(detail: Any) -> str:
     return f"{where}: {what}"
 
 
-_WORDS = {"extra_forbidden": "unknown setting", "missing": "has to be set", "model_type": "has to be a table"}
+_WORDS = {
+    "extra_forbidden": "unknown setting",
+    "missing": "has to be set",
+    "model_type": "has to be a table",
+    "dict_type": "has to be a table",
+}

@@ -108,6 +108,25 @@ def test_sources(write: Write) -> None:
         ('[sources.x]\nkind = "feed"\nurl = "ftp://x.example/hush"', "sources.x: url: has to be an address"),
         ('[sources.x]\nkind = "feed"\nurl = "https:///hush"', "sources.x: url: has to be an address"),
         ('[sources.x]\nkind = "feed"\nurl = "https://x.example/a hush"', "sources.x: url: has to be an add"),
+        *(
+            (f"[sources.x]\nkind = 'feed'\nurl = 'https://{rest}'", "sources.x: url: has to be an address")
+            for rest in (
+                "[hush/",
+                "[::1/hush",
+                "[hush]/",
+                "x.example:99999/hush",
+                "x.example:0/hush",
+                "x.example:hush/",
+                "@/hush",
+                "me:hush@/",
+                ":443/hush",
+                "./hush",
+                "x..example/hush",
+                "h" * 64,
+                "x.example/hush\N{ZERO WIDTH SPACE}",
+            )
+        ),
+        ("sources = 'hush'", "sources: has to be a table"),
         ('[sources.x]\nkind = "feed"\nurl = ""', "sources.x: a source of kind feed needs url"),
         (
             '[sources.x]\nkind = "feed"\nurl = "http://x.example/hush"',

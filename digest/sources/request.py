@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -51,6 +52,19 @@ class Kind:
 def one_request(source: Source, day: dt.date) -> Iterator[Request]:
     """The address as it stands: all that most kinds ask for."""
     yield Request(url=source.url, name=shown(source.url), seen_on=day)
+
+
+def is_address(url: str) -> bool:
+    """Whether a URL names a host that can be looked up, and a port that there may be; it is not asked."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(host)
+        host.encode("idna")
+        return url.isprintable() and host.strip(".") != "" and parts.port != 0
+    except ValueError:  # of whatever part; UnicodeError, for a label that is empty or too long, is one
+        return False
 
 
 def with_query(url: str, **added: str | int) -> str:
