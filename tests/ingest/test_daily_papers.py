@@ -322,6 +322,25 @@ def test_what_is_no_list_of_papers_is_refused(data: str, reason: str, line: int)
     assert (refusal.value.reason, refusal.value.line) == (reason, line)
 
 
+@pytest.mark.parametrize("value", ['"{}"', '["{}"]', '[1, "{}"]'])
+def test_what_is_kept_of_an_object_is_bounded(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A paper that comes alone is as long as one value may be, in all that is kept of it."""
+    monkeypatch.setattr("digest.ingest.formats.daily_papers._LONGEST_KEPT", 1_000)
+    alone = '{"id": "2401.01234", "title": "T", "upvotes": 1, "authors": %s, "other": %s}'
+    fits, passed_by, over = (value.format("x" * length) for length in (700, 1_500, 1_100))
+    assert len(list(read((alone % (fits, passed_by)).encode()).items)) == 1
+    with pytest.raises(DumpError, match="a paper longer than any is"):
+        read((alone % (over, "0")).encode())
+
+
+def test_a_list_of_something_else_with_a_paper_in_it_is_refused() -> None:
+    """A thousand rows that are none are as many as it takes, beyond one for each paper."""
+    rows: list[object] = [row(), *[{}] * 1_001]
+    assert len(items(*rows)) == 1_002
+    with pytest.raises(DumpError, match="1002 of its first 1003 rows are none"):
+        items(*rows, {}, {})
+
+
 def test_an_answer_larger_than_the_window_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows and characters that a window cuts are put together again."""
     monkeypatch.setattr("digest.ingest.formats.window.PIECE", 7)

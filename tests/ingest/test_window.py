@@ -85,9 +85,22 @@ def test_a_value_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     assert Window(cut(json.dumps("x" * 39), 1)).value() == "x" * 39
 
 
+@pytest.mark.parametrize("sign", ["{}", "[]"])
+def test_a_value_of_too_many_parts_is_refused(sign: str) -> None:
+    """Objects and lists take a hundred times their length, so they are counted before they are made."""
+    for number, refused in ((99_999, False), (100_000, True)):
+        opened = Window(cut(f"[{','.join([sign] * number)}]", 1 << 17))
+        if refused:
+            with pytest.raises(DumpError, match="a value of too many parts"):
+                opened.value()
+        else:
+            assert len(opened.value()) == number
+
+
 def test_values_read_before_do_not_count_towards_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is held of the value itself does."""
     monkeypatch.setattr(window, "_LONGEST", 40)
     opened = Window(cut(json.dumps(["x" * 30] * 20), 7))
     opened.next_sign()
     assert len(list(opened.rows())) == 20
+    assert opened.passed == len(json.dumps(["x" * 30] * 20))

@@ -8,6 +8,7 @@ before the first record is given.
 from __future__ import annotations
 
 import datetime as dt
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -31,6 +32,10 @@ _PAPER = frozenset(
 _SAID = frozenset({"date", "dateString", "periodType", "error", "message", "detail"})
 #: Rows kept of a list that lists no papers: the authors of one paper.
 _MOST_KEPT = 10_000
+#: Characters of all that is kept of an object, as of the longest value.
+_LONGEST_KEPT = 12 << 20
+#: Rows that are no papers, beyond as many as there are papers: a list of something else.
+_PATIENCE = 1_000
 _MOST_KEYWORDS = 100
 #: Characters; a machine's summary is a line or two.
 _LONGEST_SUMMARY = 5_000
@@ -108,13 +113,21 @@ def look_over(documents: Iterable[Opened], *, alone: bool) -> Survey:
 
 
 def items(documents: Iterable[Opened], *, alone: bool) -> Iterator[Record | Reject]:
-    """Give the papers of documents that were looked over, numbered through."""
+    """Give the papers of documents that were looked over, numbered through.
+
+    Raises:
+        DumpError: Most rows are no papers.
+    """
     position = number = 0
     for opened in documents:
         for row in _rows(opened(), Survey(), alone=alone):
             number += 1
             item = _item(row, number, position + 1)
             position += isinstance(item, Record)
+            if number - position > position + _PATIENCE:
+                raise DumpError(
+                    f"JSON, but not a list of papers: {number - position} of its first {number} rows are none"
+                )
             yield item
 
 
@@ -147,22 +160,35 @@ def _rows(window: Window, survey: Survey, *, alone: bool) -> Iterator[Any]:
 
 
 def _rows_of_object(window: Window, survey: Survey, kept: dict[str, Any]) -> Iterator[Any]:
+    room = _LONGEST_KEPT
     for key in window.members():
+        start = window.passed
         if window.next_sign() != "[":
             value = window.value()
             if key in _PAPER or key in _SAID:
                 kept[key] = value
-            continue
-        rows = window.rows()
-        first = next(rows, None)
-        is_list = _paper(first) is not None
-        survey.listed |= is_list or key in _LISTS
-        if is_list:
-            yield first
-            yield from rows
+                room -= window.passed - start
         else:
-            most = _MOST_KEPT if key in _PAPER else 0
-            kept[key] = [row for number, row in enumerate(chain([first], rows)) if number < most]
+            rows = window.rows()
+            first = next(rows, None)
+            is_list = _paper(first) is not None
+            survey.listed |= is_list or key in _LISTS
+            if is_list:
+                yield first
+                yield from rows
+            elif key in _PAPER:
+                kept[key] = _first_rows(chain([first], rows), window, room)
+                room -= window.passed - start
+            else:
+                deque(rows, maxlen=0)
+        if room < 0:
+            raise DumpError("a paper longer than any is", line=window.line)
+
+
+def _first_rows(rows: Iterator[Any], window: Window, room: int) -> list[Any]:
+    """Keep as many as are looked at, and as there is room for; the others are walked past."""
+    start = window.passed
+    return [row for number, row in enumerate(rows) if number < _MOST_KEPT and window.passed - start <= room]
 
 
 def _paper(row: object) -> Mapping[str, Any] | None:
