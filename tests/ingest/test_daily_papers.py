@@ -217,6 +217,48 @@ def test_details_of_another_type_or_without_measure_are_left_out() -> None:
     assert len(details(row(ai_keywords=["x"] * 100)).keywords) == 100
 
 
+@pytest.mark.parametrize(
+    ("identifier", "page"),
+    [
+        ("2408.01234", "https://huggingface.co/papers/2408.01234"),
+        ("cs/0112017", "https://huggingface.co/papers/cs/0112017"),
+        ("own-paper", "https://huggingface.co/papers/own-paper"),
+        ("../join", None),
+        ("a/../../join", None),
+        ("a?next=//example.org", None),
+        ("@example.org", None),
+        ("a b", None),
+        ("", None),
+    ],
+)
+def test_an_id_leads_to_a_page_of_papers_or_nowhere(identifier: str, page: str | None) -> None:
+    """Whatever else stands in its place leads to no other page of the site."""
+    for item in items(row(id=identifier)):
+        assert page == (item.url if isinstance(item, Record) else None)
+
+
+def test_names_are_names() -> None:
+    """In one line; one that is longer than any is left out."""
+    (item,) = items(row(authors=[{"name": " Ada\n Lind"}, {"name": "x" * 201}, {"name": 7}]))
+    assert isinstance(item, Record)
+    assert item.authors == ("Ada Lind",)
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        {"menu": {"items": ["a"]}},
+        {"note": {"version": "https://jsonfeed.org/version/1"}},
+        {"version": "https://example.org", "menu": {"items": []}},
+        {"other": [1, 2], "menu": {"items": []}},
+    ],
+)
+def test_a_list_wrapped_in_more_is_no_feed(around: dict[str, object]) -> None:
+    """Items, or a version, of an object further in do not make it one; nor do items that are rows of ours."""
+    for answer in ({"papers": [row()]} | around, around | {"papers": [row()]}, {"items": [row()]} | around):
+        assert read(json.dumps(answer).encode()).format == "daily-papers-json"
+
+
 def test_the_day_of_the_page_is_no_day_of_the_paper() -> None:
     """The outer time of a row is never a paper's."""
     (record,) = items(row(publishedAt=None))

@@ -464,6 +464,39 @@ def test_json_feeds() -> None:
     assert odd == Reject(line=2, reason="an entry without a title")
 
 
+def test_what_is_longer_than_any_is_left_out() -> None:
+    """A summary, a keyword, keywords, a name and names without measure: the paper is told without them."""
+    url = "https://arxiv.org/abs/2611.01234"
+    (long, many, text) = rows(
+        {"id": url, "title": "A", "summary": "x " * 2_501 + "…", "tags": ["x" * 201, "rye"]},
+        {
+            "id": url,
+            "title": "A",
+            "tags": [str(number) for number in range(101)],
+            "author": {"name": "x" * 201},
+        },
+        {"id": url, "title": "A", "author": {"name": "Ada Lind, " * 100_001}},
+    )
+    for record in (long, many, text):
+        assert isinstance(record, Record)
+        assert (record.details.summary, record.authors) == ("", ())
+    assert isinstance(long, Record)
+    assert isinstance(many, Record)
+    assert (long.details.keywords, many.details.keywords) == (("rye",), ())
+
+
+def test_a_json_feed_is_told_by_its_own_members() -> None:
+    """By its version or by its items, wherever they stand; what is cut before them is none."""
+    for told in (
+        {"version": "https://jsonfeed.org/version/1.1"},
+        {"a": [1], "items": [7]},
+        {"a": 1, "items": []},
+    ):
+        assert feed.recognises_json(json.dumps(told).encode())
+    for other in (b'{"a": [1], "b": {"items": []}}', b'{"a": [1,  "items": [', b'{"items": 7}'):
+        assert not feed.recognises_json(other)
+
+
 def test_a_json_feed_is_dated_by_its_newest_item() -> None:
     """Its head has no date to give."""
     items = [

@@ -8,6 +8,7 @@ before the first record is given.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 
 from digest.errors import DumpError
 from digest.ingest.arxiv import arxiv_id
-from digest.ingest.formats.values import count, name, text, time, web_url
+from digest.ingest.formats.values import count, keywords, name, summary, text, time, web_url
 from digest.ingest.formats.window import Window, pieces
 from digest.ingest.record import Details, DumpDate, Reading, Record, Reject
 
@@ -36,10 +37,9 @@ _MOST_KEPT = 10_000
 _LONGEST_KEPT = 12 << 20
 #: Rows that are no papers, beyond as many as there are papers: a list of something else.
 _PATIENCE = 1_000
-_MOST_KEYWORDS = 100
-#: Characters; a machine's summary is a line or two.
-_LONGEST_SUMMARY = 5_000
 _PAGE = "https://huggingface.co/papers/"
+#: An id that leads to a page of papers, and to no other page.
+_NAMES_A_PAGE = re.compile(r"\w[\w.-]{0,99}(?:/\d{7})?", re.ASCII)
 
 
 def read(data: bytes) -> Reading:
@@ -225,21 +225,20 @@ def _item(row: Any, number: int, position: int) -> Record | Reject:
         stars=count(paper.get("githubStars")),
         # Of the paper: that of the row is another day in older answers.
         published_at=time(paper.get("publishedAt")),
-        url=web_url(_PAGE + identifier),
+        url=_PAGE + identifier if _NAMES_A_PAGE.fullmatch(identifier) else None,
         code_url=web_url(paper.get("githubRepo")),
         details=_details(row, paper),
     )
 
 
 def _details(row: Mapping[str, Any], paper: Mapping[str, Any]) -> Details:
-    summary = text(paper.get("ai_summary"))
     return Details(
-        summary=summary if len(summary) <= _LONGEST_SUMMARY else "",
+        summary=summary(paper.get("ai_summary")),
         submitter=_name(paper.get("submittedOnDailyBy"), "user")
         or _name(row.get("submittedBy"), "user", "name"),
         organisation=_name(paper.get("organization"), "fullname", "name")
         or _name(row.get("organization"), "fullname", "name"),
-        keywords=_keywords(paper.get("ai_keywords")),
+        keywords=keywords(paper.get("ai_keywords")),
         project_url=web_url(paper.get("projectPage")),
         thumbnail_url=web_url(row.get("thumbnail")) or web_url(paper.get("thumbnail")),
         submitted_at=time(paper.get("submittedOnDailyAt")),
@@ -255,12 +254,7 @@ def _name(value: object, *keys: str) -> str | None:
 def _authors(value: object) -> tuple[str, ...]:
     rows = value if isinstance(value, list) else []
     named = (row for row in rows if isinstance(row, dict) and row.get("hidden") is not True)
-    return tuple(author for row in named if (author := text(row.get("name")).strip()))
-
-
-def _keywords(value: object) -> tuple[str, ...]:
-    words = value if isinstance(value, list) and len(value) <= _MOST_KEYWORDS else []
-    return tuple(word for given in words if (word := name(given)))
+    return tuple(author for row in named if (author := name(row.get("name"))))
 
 
 def _day(value: object) -> str:

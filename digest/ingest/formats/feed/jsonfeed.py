@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 
 from digest.errors import DumpError
@@ -13,12 +14,36 @@ from digest.ingest.formats.window import Window, pieces
 from digest.ingest.record import DumpDate, Reading
 
 _FORMAT = "json-feed"
-_VERSION = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\b|"items"\s*:\s*\[')
+_MAY_BE = re.compile(rb'"version"\s*:\s*"https?:\\?/\\?/(?:www\.)?jsonfeed\.org\b|"items"\s*:\s*\[')
+_VERSION = re.compile(r"https?://(?:www\.)?jsonfeed\.org\b")
 
 
 def recognises(data: bytes) -> bool:
-    """Tell an object that names the version of JSON Feed, or has items."""
-    return data[:64].lstrip().startswith(b"{") and _VERSION.search(data) is not None
+    """Tell an object that names the version of JSON Feed, or has items that are no rows of the daily papers.
+
+    What an object further in has says nothing: the papers page wraps its list in more and more.
+    """
+    if not data[:64].lstrip().startswith(b"{") or not _MAY_BE.search(data):
+        return False
+    window = Window(pieces(data))
+    window.next_sign()
+    try:
+        return any(_is_mark(key, window) for key in window.members())
+    except DumpError:
+        return False
+
+
+def _is_mark(key: str, window: Window) -> bool:
+    """Tell by one member, and read it."""
+    if window.next_sign() != "[":
+        value = window.value()
+        return key == "version" and _VERSION.match(values.text(value)) is not None
+    rows = window.rows()
+    first = next(rows, None)
+    if key == "items":
+        return not (isinstance(first, dict) and isinstance(first.get("paper"), dict))
+    deque(rows, maxlen=0)
+    return False
 
 
 def read(data: bytes) -> Reading:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from digest.errors import DumpError
 from digest.ingest.arxiv import arxiv_id, paper_url, versioned_id
 from digest.ingest.doi import doi
+from digest.ingest.formats import values
 from digest.ingest.formats.feed import abstracts, arxiv, people
 from digest.ingest.formats.feed.entry import Entry, Text, instant
 from digest.ingest.formats.values import sound, web_url
@@ -21,6 +22,8 @@ from digest.ingest.record import Announced, Details, Record, Reject
 
 #: Characters; ids and addresses that are longer are none.
 _LONGEST_NAME = 2_000
+#: Characters; the papers of 5,000 authors have a tenth.
+_LONGEST_AUTHORS = 1_000_000
 #: Entries; a long feed is not read to its end to see what it is.
 _PATIENCE = 1_000
 _REPLACED = {Announced.REPLACE, Announced.REPLACE_CROSS}
@@ -75,8 +78,8 @@ def _item(entry: Entry, position: int, *, of_arxiv: bool) -> Record | Reject:
         published_at=published,
         url=_url(entry, identifier, name, of_arxiv=of_arxiv),
         details=Details(
-            summary=sound(summary),
-            keywords=() if of_arxiv else tuple(sound(tag) for tag in entry.tags),
+            summary=values.summary(summary),
+            keywords=() if of_arxiv else values.keywords(entry.tags),
             categories=_categories(entry) if of_arxiv else (),
             thumbnail_url=web_url(entry.image),
             updated_at=updated,
@@ -136,8 +139,10 @@ def _times(entry: Entry) -> tuple[dt.datetime | None, dt.datetime | None]:
 
 
 def _authors(texts: tuple[str, ...], *, of_arxiv: bool) -> tuple[str, ...]:
+    if sum(map(len, texts)) > _LONGEST_AUTHORS:
+        return ()
     named = people.listed(texts) if of_arxiv else people.names(texts)
-    return tuple(sound(name) for name in named)
+    return tuple(found for name in named if (found := values.name(name)))
 
 
 def _categories(entry: Entry) -> tuple[str, ...]:
