@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
@@ -13,6 +16,7 @@ from digest.errors import DumpError
 from digest.ingest.formats.rendering import read, recognises
 from digest.ingest.record import Record, Reject
 from tests.ingest.renderer import Paper, Rendering, Style, render, styles
+from tests.ingest.test_rendering import card, page
 
 LINKS = ("numbered", "inline", "bare", "none")
 _STARS = {"476": 476, "3.29k": 3290, "1.2k": 1200, "110k": 110_000, "1,204": 1204}
@@ -179,6 +183,7 @@ HOSTILE = {
     "numbers": "".join(f"[{number}]: https://example.org/{number}\n" for number in range(50_000)),
     "spaces": "### a" + " " * 200_000 + "b\n",
     "underlines": "a\n---\n" * 50_000,
+    "shown images": "![](a)" * 200_000,
 }
 
 
@@ -189,3 +194,49 @@ def test_hostile_documents_end_soon(document: str) -> None:
     recognises(document.encode())
     with pytest.raises(DumpError):
         list(read(document.encode()).items)
+
+
+REPEATED = [
+    "·",
+    "1·",
+    "Ada·",
+    "[a](https://example.org)",
+    "[1](https://example.org)·",
+    "7\n",
+    "[\n",
+    "Upvote\n\n",
+]
+
+
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("part", REPEATED)
+def test_a_crowded_card_costs_in_step_with_its_size(part: str, last: bool) -> None:
+    """Twice as much between two titles, or behind the last one, takes twice the steps."""
+
+    def document(times: int) -> bytes:
+        cards = [card(number, "3 authors", "Mar 3") for number in range(3)]
+        cards.insert(3 if last else 2, part * times)
+        return page(*cards).encode()
+
+    empty = steps(document(0))
+    assert steps(document(600)) - empty < 2.1 * (steps(document(300)) - empty)
+
+
+def steps(data: bytes) -> int:
+    """Count the instructions of Python that the reading of a document takes; what it remembers is filled before."""
+    list(read(data).items)
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        list(read(data).items)
+    finally:
+        sys.settrace(before)
+    return count

@@ -291,7 +291,7 @@ def read_pieces(block: Block) -> list[Piece]:
                 of_run = [Piece(Kind.NOTHING, jumps=True, row=row.number)]
             found += of_run
         if row.images:
-            found.append(Piece(Kind.NOTHING, "image", images=row.images, row=row.number))
+            found.append(Piece(Kind.NOTHING, "image", images=tuple(row.images), row=row.number))
     return found
 
 

@@ -165,10 +165,10 @@ def _last(
     """The last card: cut where the document says so, or where it lacks what all others have."""
     pieces = section.pieces()
     where = next((number for number, piece in enumerate(pieces) if piece.kind is Kind.CUT), None)
-    card, _ = _shared(replace(section), None, lead, habits)
+    card, _ = _shared(section, None, lead, habits)
     open_end = habits.linked_texts and bool(section.body) and section.body[-1].rows[-1].link_open
     if where is not None:
-        card.tail = [piece for piece in card.tail if piece in pieces[:where]]
+        card.tail = card.tail[:where]
     if _is_short(card, habits, said=where is not None) or (open_end and not _has_tail(card)):
         yield Reject(line=card.line, reason="the document is cut in this card")
         return
@@ -210,17 +210,12 @@ def _shared(
     mine, theirs = _parted(
         pieces[start:], habits, paper_of(card.target), paper_of(title_target(following.title))
     )
-    kept = [piece for piece in pieces[:start] + mine if _place(piece, pieces) < first]
-    return _with_tail(card, kept), [piece for piece in theirs if _place(piece, pieces) >= last]
+    places = {id(piece): number for number, piece in enumerate(pieces)}
+    card.tail = [piece for piece in pieces[:start] + mine if places[id(piece)] < first]
+    return card, [piece for piece in theirs if places[id(piece)] >= last]
 
 
-def _with_tail(card: _Card, tail: list[Piece]) -> _Card:
-    card.tail = tail
-    return card
-
-
-def _place(piece: Piece, pieces: list[Piece]) -> int:
-    return next(number for number, one in enumerate(pieces) if one is piece)
+_COUNTS = {Kind.VOTES, Kind.COUNT}
 
 
 def _parted(
@@ -243,11 +238,11 @@ def _parted(
         return mine, rest
     if this and named and named[-1] == this != following:
         return mine, []
-    counts = [piece for piece in mine if piece.kind in (Kind.VOTES, Kind.COUNT)]
+    counts = [piece for piece in mine if piece.kind in _COUNTS]
     if not counts or habits.votes_before is False:
         return mine, []
     if habits.votes_before is None:
-        return [piece for piece in mine if piece not in counts], []
+        return [piece for piece in mine if piece.kind not in _COUNTS], []
     last = counts[-1]
     proven = last.kind is Kind.VOTES or len(counts) > 1 or habits.votes_always
     before = [piece for piece in mine if piece is not last]

@@ -53,7 +53,7 @@ class Row:
     underline: str = ""  #: "=" or "-" where it only underlines the row before
     link_open: bool = False  #: a link that began in it, or before, goes on
     words_open: bool = False  #: so does one that began within its line, so that the next row belongs to it
-    images: tuple[str, ...] = ()  #: addresses of images that stand in it
+    images: list[str] = field(default_factory=list)  #: addresses of images that stand in it
 
     @property
     def text(self) -> str:
@@ -263,7 +263,8 @@ class _Reader:
     def _take(self, match: re.Match[str], row: Row, text: str) -> None:
         """A mark of its own: an image, a link's start or end."""
         if match["alt"] is not None:
-            row.images += (match["image"],) if match["image"] else ()
+            if match["image"]:
+                row.images.append(match["image"])
             self._logo()
         elif match["bracket"] is not None:
             self._logo()

@@ -533,16 +533,13 @@ def _jumps(cards: list[Section]) -> bool:
 
 def _behind(pieces: list[Piece]) -> list[Piece]:
     """What surely stands behind a title, for something of the same card follows it."""
-    return [
-        piece
-        for piece in pieces[: leading(pieces)]
-        if piece.kind is not Kind.COUNT or not _is_behind_authors(piece, pieces)
-    ]
-
-
-def _is_behind_authors(piece: Piece, pieces: list[Piece]) -> bool:
-    before = pieces[: next(number for number, one in enumerate(pieces) if one is piece)]
-    return any(one.kind in (Kind.AUTHORS, Kind.DATE, Kind.DOT) for one in before)
+    found: list[Piece] = []
+    counted = False
+    for piece in pieces[: leading(pieces)]:
+        if piece.kind is not Kind.COUNT or not counted:
+            found.append(piece)
+        counted = counted or piece.kind in (Kind.AUTHORS, Kind.DATE, Kind.DOT)
+    return found
 
 
 def _before(kinds: set[Kind], lead: list[Piece], behind: list[Piece]) -> bool | None:
