@@ -32,9 +32,13 @@ class Web:
         return owners(self.names, self.near)
 
 
+#: Papers that a person took out of others.
+SPLIT = sa.select(joins.c.paper_id).where(joins.c.kind == "split")
+
+
 def split_papers(conn: Connection) -> frozenset[int]:
     """Papers that a person took out of others."""
-    return frozenset(conn.scalars(sa.select(joins.c.paper_id).where(joins.c.kind == "split")))
+    return frozenset(conn.scalars(SPLIT))
 
 
 def split_texts(conn: Connection) -> dict[str, int]:

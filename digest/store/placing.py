@@ -300,13 +300,13 @@ def switch(conn: Connection, change: Change, *, also: Iterable[int] = ()) -> Non
 
 
 def _move(conn: Connection, change: Change) -> None:
-    kept_out = names.split_papers(conn)
     s = sightings.c
     goes = sa.update(sightings).where(
-        _STRAY, s.title_key == sa.bindparam("title"), s.paper_id != sa.bindparam("to")
+        _STRAY,
+        s.title_key == sa.bindparam("title"),
+        s.paper_id != sa.bindparam("to"),
+        s.paper_id.not_in(names.SPLIT),
     )
-    if kept_out:
-        goes = goes.where(s.paper_id.not_in(kept_out))
     conn.execute(
         goes.values(paper_id=sa.bindparam("to")),
         [{"title": title, "to": paper} for title, paper in change.moves],

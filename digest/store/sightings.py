@@ -76,8 +76,14 @@ def forget(conn: Connection, dump_id: int) -> Forgotten:
     conn.execute(sa.delete(sightings).where(mine))
     listed = frozenset(row.paper_id for row in rows if row.paper_id is not None)
     unseen = ~sa.exists().where(sightings.c.paper_id == papers.c.id)
-    for piece in pieces(listed):
-        conn.execute(sa.update(papers).where(papers.c.id.in_(piece), unseen).values(revision_id=None))
+    # Known again by what it listed itself: it may have shown the text of a paper that a person merged into it.
+    titles = {row.paper_id: row.title_key for row in rows if row.paper_id is not None}
+    if titles:
+        emptied = sa.update(papers).where(papers.c.id == sa.bindparam("paper"), unseen)
+        conn.execute(
+            emptied.values(revision_id=None, title_key=sa.bindparam("title")),
+            [{"paper": paper, "title": title} for paper, title in titles.items()],
+        )
     return Forgotten(
         papers=listed,
         titles=frozenset(web.holders),

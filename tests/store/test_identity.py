@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
@@ -179,10 +180,12 @@ _cases = {
     "replayed": st.lists(st.integers(0, 3), max_size=4),
     "batch": st.integers(1, 4),
 }
+#: A run by hand takes a hundred times as many examples.
+TIMES = int(os.environ.get("DIGEST_TEST_TIMES", "1"))
 _health = [HealthCheck.function_scoped_fixture, HealthCheck.differing_executors]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=_health)
+@settings(max_examples=80 * TIMES, deadline=None, suppress_health_check=_health)
 @given(**_cases)
 def test_any_order_any_dumps_any_batches(
     sqlite_database: Database,
@@ -197,7 +200,7 @@ def test_any_order_any_dumps_any_batches(
     check(sqlite_database, listed, order, replayed, batch)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=_health)
+@settings(max_examples=15 * TIMES, deadline=None, suppress_health_check=_health)
 @given(**_cases)
 def test_any_order_on_postgresql(
     postgresql_database: Database,
@@ -229,14 +232,26 @@ def _paper_of(conn: Connection, position: int) -> int:
     return int(conn.scalars(query.where(sightings_table.c.position == position)).one())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=_health)
-@given(
-    rows=st.lists(_rows, min_size=2, max_size=8),
-    dump_of=st.lists(st.integers(0, 2), min_size=8, max_size=8),
-    taken_out=st.lists(st.integers(1, 8), max_size=3),
-    merged=st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), max_size=3),
-    early=st.integers(0, 3),
-    batch=st.integers(1, 4),
+_words = {
+    "rows": st.lists(_rows, min_size=2, max_size=8),
+    "dump_of": st.lists(st.integers(0, 2), min_size=8, max_size=8),
+    "taken_out": st.lists(st.integers(1, 8), max_size=3),
+    "merged": st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), max_size=3),
+    "early": st.integers(0, 3),
+    "batch": st.integers(1, 4),
+}
+
+
+@settings(max_examples=60 * TIMES, deadline=None, suppress_health_check=_health)
+@given(**_words)
+@example(
+    # The paper shows the text of the one merged into it, and must not be known again by that one's title.
+    rows=[(TITLES[0], ABSTRACTS[0], None, None), (TITLES[1], ABSTRACTS[2], None, None)],
+    dump_of=[0, 0],
+    taken_out=[],
+    merged=[(2, 1)],
+    early=0,
+    batch=1,
 )
 def test_the_word_of_a_person(
     sqlite_database: Database,
@@ -249,7 +264,34 @@ def test_the_word_of_a_person(
 ) -> None:
     """Splits and merges hold in later dumps and replays; without the merges all is as the rules and splits say."""
     listed = listings(rows, dump_of[: len(rows)])
-    with sqlite_database.engine.connect() as conn:
+    check_words(sqlite_database, listed, taken_out, merged, early, batch)
+
+
+@settings(max_examples=10 * TIMES, deadline=None, suppress_health_check=_health)
+@given(**_words)
+def test_the_word_of_a_person_on_postgresql(
+    postgresql_database: Database,
+    rows: list[Row],
+    dump_of: list[int],
+    taken_out: list[int],
+    merged: list[tuple[int, int]],
+    early: int,
+    batch: int,
+) -> None:
+    """The same holds on PostgreSQL."""
+    listed = listings(rows, dump_of[: len(rows)])
+    check_words(postgresql_database, listed, taken_out, merged, early, batch)
+
+
+def check_words(
+    database: Database,
+    listed: Sequence[Listed],
+    taken_out: Sequence[int],
+    merged: Sequence[tuple[int, int]],
+    early: int,
+    batch: int,
+) -> None:
+    with database.engine.connect() as conn:
         for dump in range(early):
             take(conn, listed, dump, batch)
         splits = {text for position in taken_out if (text := _split(conn, listed, position))}
@@ -288,3 +330,24 @@ def _merge(conn: Connection, listed: Sequence[Listed], one: int, other: int) -> 
     except ValueError:
         return False
     return True
+
+
+def test_many_moves_beside_a_split(database: Database) -> None:
+    """A dump that makes two papers of four finds what a person took out where they put it."""
+    alone = ["A Kite", "A Boat", "A Loom", "A Bread"]
+    split = [clean_record("A Sled", position=n, abstract=f"Text {n}.") for n in (5, 6)]
+    pairs = [("A Kite", "10.1/x"), ("A Boat", "10.1/x"), ("A Loom", "10.1/y"), ("A Bread", "10.1/y")]
+    with database.write() as conn:
+        list_records(conn, [*(clean_record(t, position=n) for n, t in enumerate(alone, 1)), *split], "first")
+        made = papers.split(conn, _paper_of(conn, 5), split[0].text_hash, at=NOW)
+        more = [clean_record(title, position=n, doi=name) for n, (title, name) in enumerate(pairs, 11)]
+        list_records(conn, [*more, replace(split[0], record=replace(split[0].record, position=15))], "second")
+        together = set(found(conn))
+        taken_out = _paper_of(conn, 15)
+    assert together == {
+        frozenset({1, 2, 11, 12}),
+        frozenset({3, 4, 13, 14}),
+        frozenset({5, 15}),
+        frozenset({6}),
+    }
+    assert taken_out == made
