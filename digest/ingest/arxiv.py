@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# YYMM.NNNN until 2014, YYMM.NNNNN since; before April 2007 archive/YYMMNNN, with a subject class at times.
+# YYMM.NNNN until 2014, YYMM.NNNNN since; before April 2007 archive/YYMMNNN, with a subject class at times. No archive
+# has a longer name than `quant-ph` or `physics`, and an index holds no id of any length.
 _NEW = r"\d{2}(?:0[1-9]|1[0-2])\.\d{4,5}"
-_OLD = r"[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3}"
+_OLD = r"[a-z]{1,8}(?:-[a-z]{1,8})?(?:\.[A-Z]{2})?/\d{2}(?:0[1-9]|1[0-2])\d{3}"
 _SITES = (
     r"(?:arxiv\.org/(?:abs|pdf|html|format|ps|src)|(?:huggingface\.co|hf\.co)/papers|"
     r"alphaxiv\.org/(?:abs|overview|pdf)|ar5iv(?:\.labs\.arxiv)?\.org/(?:abs|html)|tldr\.takara\.ai/p)/"

@@ -84,6 +84,16 @@ def resolve(
     return (known if date is None else _latest(date, known)), origin
 
 
+def believed(date: DumpDate | None, *, arrived: dt.date) -> DumpDate | None:
+    """Leave out a full date later than one day after arrival: it would be later than all others until it comes.
+
+    One day, because `arrived` is the date in UTC, and the page may be of a zone ahead.
+    """
+    if date is None or date.year is None:
+        return date
+    return date if dt.date(date.year, date.month, date.day) - arrived <= dt.timedelta(days=1) else None
+
+
 _FILE_TIME: DateOrigin = "file-time"
 _SEEN_ON: DateOrigin = "seen-on"
 

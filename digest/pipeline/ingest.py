@@ -104,6 +104,8 @@ def _one(
     if isinstance(found, Oversize):
         with intake.alone(database):
             return _refuse(database, found, now, options)
+    # A clock that is ahead, or whatever a server says of its file: it came now at the latest.
+    found = replace(found, modified_at=min(found.modified_at, now))
     if found.seen_on is not None:
         options = replace(options, seen_on=found.seen_on)
     sha256 = hashlib.sha256(found.data).hexdigest()

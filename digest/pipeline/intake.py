@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from digest.errors import DumpError
 from digest.ingest.checks import checked, given
-from digest.ingest.dates import resolve
+from digest.ingest.dates import believed, resolve
 from digest.ingest.formats import read
 from digest.ingest.paper import CleanRecord
 from digest.ingest.record import Reading, Record, Reject
@@ -118,7 +118,8 @@ class Intake:
         """Format and date, and whether it is history; a replay keeps what was decided when the dump came."""
         dump = self.dump
         file_day = dump.dated or dump.modified_at.astimezone(options.zone).date()
-        dated, dated_by = resolve(reading.date, seen_on=options.seen_on, file_time=file_day)
+        named = believed(reading.date, arrived=dump.received_at.astimezone(dt.UTC).date())
+        dated, dated_by = resolve(named, seen_on=options.seen_on, file_time=file_day)
         arrived = dump.received_at.astimezone(options.zone).date()
         old = arrived - dated > BACKGROUND_AGE and not options.as_new
         return {

@@ -35,6 +35,8 @@ from digest.ingest.arxiv import arxiv_id, paper_url, versioned_id
         ("2401.123", None),
         ("2401.012345", None),
         ("cs/0113017", None),
+        ("quant-ph/9901001", "quant-ph/9901001"),
+        (f"{'a' * 9}/9901001", None),
         ("see 2401.01234", None),
         ("https://example.org/abs/2401.01234", None),
         ("10.1000/2401.01234", None),

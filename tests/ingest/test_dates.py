@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from digest.ingest.dates import parse_head_date, resolve
+from digest.ingest.dates import believed, parse_head_date, resolve
 from digest.ingest.record import DumpDate
 
 
@@ -84,3 +84,25 @@ def test_a_day_without_any_year_is_an_error() -> None:
         resolve(DumpDate(month=2, day=29), seen_on=dt.date(1, 5, 1), file_time=FILE)
     with pytest.raises(ValueError, match="no year has"):
         resolve(DumpDate(month=2, day=30), seen_on=None, file_time=FILE)
+
+
+@pytest.mark.parametrize(
+    ("date", "held"),
+    [
+        ((2026, 11, 20), True),
+        ((2026, 11, 21), True),
+        ((2026, 11, 22), False),
+        ((9999, 12, 31), False),
+        ((1, 1, 1), True),
+        ((None, 12, 31), True),
+    ],
+)
+def test_dates_to_come_are_not_believed(date: tuple[int | None, int, int], held: bool) -> None:
+    """One day ahead may be another zone's today; a date without a year is settled by what else is known."""
+    given = DumpDate(year=date[0], month=date[1], day=date[2])
+    assert believed(given, arrived=dt.date(2026, 11, 20)) == (given if held else None)
+
+
+def test_no_date_is_believed_to_be_none() -> None:
+    """A dump that names no date names none."""
+    assert believed(None, arrived=dt.date(2026, 11, 20)) is None

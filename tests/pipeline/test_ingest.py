@@ -253,6 +253,24 @@ def test_a_full_date_in_the_dump(database: Database) -> None:
     assert (report.dated, report.dated_by) == (TODAY - DAY, "dump")
 
 
+@pytest.mark.parametrize(
+    ("ahead", "seen_on", "dated", "by"),
+    [
+        (1, None, TODAY + DAY, "dump"),
+        (2, None, TODAY, "file-time"),
+        (900, TODAY - DAY, TODAY - DAY, "seen-on"),
+    ],
+)
+def test_a_date_to_come(
+    database: Database, ahead: int, seen_on: dt.date | None, dated: dt.date, by: str
+) -> None:
+    """More than a day ahead is no date: its text would be the newest for years. A replay says the same."""
+    ahead_of_us = raw_dump(["A Kite"], day=TODAY + ahead * DAY, modified_at=NOW + 900 * DAY)
+    [report] = take(database, ahead_of_us, seen_on=seen_on)
+    assert (report.dated, report.dated_by) == (dated, by)
+    assert [(again.dated, again.dated_by) for again in replay(database)] == [(dated, by)]
+
+
 def test_one_title_with_two_abstracts(database: Database) -> None:
     """One title twice in a dump, with two abstracts, is one paper, and a revision."""
     data = (
@@ -275,7 +293,7 @@ def test_revisions_and_mere_sightings(database: Database) -> None:
     changed = first | {"summary": "We fly it again. It lifts more."}
     outcomes = []
     for number, row in enumerate((first, cut, first | {"upvotes": 9}, changed)):
-        [report] = take(database, raw_dump([row], name=f"{number}", day=TODAY + number * DAY))
+        [report] = take(database, raw_dump([row], name=f"{number}", day=TODAY + (number - 3) * DAY))
         outcomes.append((report.new, report.revised, report.seen))
         [paper] = stored(database)
         assert paper.abstract == (changed if number == 3 else first)["summary"]

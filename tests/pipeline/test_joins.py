@@ -25,7 +25,8 @@ OTHER_BREAD = (BREAD[0], CARDS[4][1])
 
 
 def take(database: Database, *found: RawDump, now: dt.datetime = NOW) -> None:
-    reports = list(ingest(database, found, now=now, options=IngestOptions(as_new=True)))
+    arrived = max(now, *(dump.modified_at for dump in found))
+    reports = list(ingest(database, found, now=arrived, options=IngestOptions(as_new=True)))
     assert [report.status for report in reports] == ["stored"] * len(found)
 
 
