@@ -22,6 +22,8 @@ _PARTS = 5
 #: A field is usual that this share of the records gave, and missing where fewer than that share do.
 _USUAL, _GONE = 0.5, 0.1
 _SATURDAY = 5
+#: How much later than usual a source may come that comes after publication, in seconds.
+_LATE_S = 1800
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +71,23 @@ def is_short(papers: int, normal: float | None) -> bool:
     return normal is not None and normal >= FEWEST and _PARTS * papers < normal
 
 
-def usually_here(times: Sequence[dt.time], now: dt.time) -> bool:
-    """Whether by this local time a source has usually given its first dump of the day.
+def usually_here(times: Sequence[dt.time], now: dt.time, *, hour: int) -> bool:
+    """Whether by this local time a source should have given its first dump of the day.
 
     Args:
         times: When it did on the days that are known; without any, it is held to the hour of publication.
+        hour: The local hour of publication. No edition waits for what usually comes later, so there half an hour is
+            given to what each day differs in: when it is asked, how slowly it answers, a look that failed.
     """
-    return 2 * sum(each <= now for each in times) >= len(times)
+    return 2 * sum(_due_s(each, hour) <= _seconds(now) for each in times) >= len(times)
+
+
+def _due_s(usual: dt.time, hour: int) -> int:
+    return _seconds(usual) + (_LATE_S if usual.hour >= hour else 0)
+
+
+def _seconds(time: dt.time) -> int:
+    return (time.hour * 60 + time.minute) * 60 + time.second
 
 
 def went_missing(days: Sequence[Fields], newest: Fields) -> tuple[str, ...]:

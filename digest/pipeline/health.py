@@ -121,7 +121,7 @@ def _examined(
         {each: of.papers for each, of in listed.items()}, day=day, first=first, expected=source.expected
     )
     papers = listed[day].papers if day in listed else 0
-    expected_by_now = local.hour >= hour and _usually_here(listed, first, local)
+    expected_by_now = local.hour >= hour and _usually_here(listed, first, local, hour)
     return SourceHealth(
         name=name,
         kind=source.kind,
@@ -140,11 +140,13 @@ def _examined(
     )
 
 
-def _usually_here(listed: Mapping[dt.date, Listed], first: dt.date | None, local: dt.datetime) -> bool:
-    """Whether a source that has its own hour, perhaps after that of publication, usually came by this one."""
+def _usually_here(
+    listed: Mapping[dt.date, Listed], first: dt.date | None, local: dt.datetime, hour: int
+) -> bool:
+    """Whether a source that has its own hour, perhaps after that of publication, should have come by this one."""
     known = volume.same_weekdays(local.date(), first) if first else []
     times = [listed[each].first_at.astimezone(local.tzinfo).time() for each in known if each in listed]
-    return volume.usually_here(times, local.time())
+    return volume.usually_here(times, local.time(), hour=hour)
 
 
 def _is_failing(state: SourceState, source: Source, now: dt.datetime) -> bool:

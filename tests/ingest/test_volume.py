@@ -102,7 +102,24 @@ def test_more_is_never_shorter(one: int, more: int, usual: float) -> None:
 )
 def test_usually_here(times: tuple[int, ...], here: bool) -> None:
     """A source is waited for from the time by which it came on half of its days."""
-    assert usually_here([dt.time(hour) for hour in times], dt.time(7)) is here
+    assert usually_here([dt.time(hour) for hour in times], dt.time(7), hour=9) is here
+
+
+@pytest.mark.parametrize(
+    ("usual", "now", "here"),
+    [
+        (dt.time(5, 59, 59), dt.time(6), True),
+        (dt.time(5, 59, 59), dt.time(5, 59, 58), False),
+        (dt.time(6), dt.time(6, 29, 59), False),
+        (dt.time(6), dt.time(6, 30), True),
+        (dt.time(9, 0, 20), dt.time(9, 30, 19), False),
+        (dt.time(9, 0, 20), dt.time(9, 30, 20), True),
+        (dt.time(23, 45), dt.time(23, 59, 59), False),
+    ],
+)
+def test_half_an_hour_late(usual: dt.time, now: dt.time, here: bool) -> None:
+    """What comes after publication, no edition waits for, may be half an hour late; what comes before it may not."""
+    assert usually_here([usual], now, hour=6) is here
 
 
 def day(records: int, **counts: int) -> Fields:

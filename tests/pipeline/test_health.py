@@ -203,7 +203,7 @@ def test_the_operator_says_what_is_usual(database: Database, tmp_path: Path) -> 
 
 
 def test_a_source_of_a_later_hour(database: Database, tmp_path: Path) -> None:
-    """A source that usually comes after the hour of publication is missed at its own hour, not at that one."""
+    """A source that usually comes after the hour of publication is missed half an hour after its own, not at that one."""
     place = Installation(database, tmp_path)
     for week in range(8, 0, -1):
         place.at(FRIDAY - week * 7 * DAY, 9)
@@ -213,9 +213,22 @@ def test_a_source_of_a_later_hour(database: Database, tmp_path: Path) -> None:
     place.something_new()
     assert health(place).words == ("waiting",)
     assert place.tick() is not None
-    place.at(FRIDAY, 9, 1)
+    place.at(FRIDAY, 9, 31)
     place.app.watch_sources()
     assert place.standing() == [SHORT]
+
+
+def test_a_source_that_comes_a_little_later_each_day(database: Database, tmp_path: Path) -> None:
+    """A source asked once a day is asked some seconds later each time: between its usual minute and that nobody is woken."""
+    place = Installation(database, tmp_path)
+    for back in range(28, 0, -1):
+        place.at(FRIDAY - back * DAY, 9, 28 - back)
+        place.take_in(USUAL)
+    for minute in range(28):
+        place.at(FRIDAY, 9, minute)
+        place.app.watch_sources()
+    assert place.standing() == []
+    assert place.mails() == []
 
 
 # -- the window and the clock ---------------------------------------------------------------------------
