@@ -23,10 +23,10 @@ from digest.relay.memory import MemoryRelay
 from digest.settings import MailSettings, RelaySettings, Settings
 from digest.sources.dump import RawDump
 from digest.store import deliveries, dumps, editions, ledger, placing, sightings, subscribers
+from digest.store.change import Change
 from digest.store.database import Database
 from digest.store.deliveries import Plan
 from digest.store.dumps import Dump, DumpStatus
-from digest.store.placing import Change
 from digest.store.sightings import Forgotten
 from digest.subscribers.address import address_key
 from digest.subscribers.due import local_date, next_due
@@ -185,6 +185,7 @@ def take_in(
     change = placing.begin(conn, dump_id, forgotten)
     while placing.place(conn, change, limit=batch):
         pass
+    placing.prepare(conn, change)
     placing.switch(conn, change)
     return change
 

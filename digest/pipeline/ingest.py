@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 
 from digest.ingest.checks import cleaned
 from digest.log import logger
@@ -88,7 +89,9 @@ def _replay_one(database: Database, dump: Dump, on_dump: Callable[[str], None]) 
             return None
         on_dump(dump.name)
         forgotten = sightings.forget(conn, dump.id)
-        read_again = Intake(lambda: nullcontext(conn), dump, BATCH, forgotten=forgotten)
+        read_again = Intake(
+            lambda: nullcontext(conn), lambda: nullcontext(conn), dump, BATCH, forgotten=forgotten
+        )
         return read_again.run(body, IngestOptions(source=dump.source, seen_on=dump.seen_on))
 
 
@@ -124,9 +127,8 @@ def _one(
 def _intake(
     database: Database, dump: Dump, on_records: Callable[[int], None] = lambda _count: None
 ) -> Intake:
-    return Intake(
-        lambda: intake.writing(database), dump, SQLITE_BATCH if database.is_sqlite else BATCH, on_records
-    )
+    batch = SQLITE_BATCH if database.is_sqlite else BATCH
+    return Intake(database.read, partial(intake.writing, database), dump, batch, on_records)
 
 
 def _finish(database: Database, *, but: str = "") -> None:

@@ -20,6 +20,7 @@ from digest.ingest.paper import CleanRecord
 from digest.ingest.record import Reading, Record, Reject
 from digest.sources.source import COMMAND
 from digest.store import dumps, placing, sightings
+from digest.store.change import Change
 from digest.store.dumps import Dump, DumpStatus
 from digest.store.sightings import Forgotten
 
@@ -67,6 +68,7 @@ class DumpReport:
 class Intake:
     """One kept dump on its way into the store."""
 
+    read: Callable[[], AbstractContextManager[Connection]]
     write: Callable[[], AbstractContextManager[Connection]]  #: a transaction
     dump: Dump
     batch: int  #: records in one transaction
@@ -141,18 +143,20 @@ class Intake:
                 kept = replace(self.dump, **values)
                 self.dump = replace(kept, id=dumps.add(conn, kept, body))
 
-    def _place(self) -> placing.Change:
+    def _place(self) -> Change:
         with self.write() as conn:
             change = placing.begin(conn, self.dump.id, self.forgotten)
         placed = self.batch
         while placed == self.batch:
             with self.write() as conn:
                 placed = placing.place(conn, change, limit=self.batch)
+        with self.read() as conn:
+            placing.prepare(conn, change)
         return change
 
     def _switch(
         self,
-        change: placing.Change,
+        change: Change,
         name: str,
         at: dt.datetime | None,
         facts: Mapping[str, Any],

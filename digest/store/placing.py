@@ -6,47 +6,24 @@ to known ones (an arXiv id found, sightings that go to another paper, other fact
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from digest.ingest.identity import Owner
-from digest.ingest.paper import is_revision
 from digest.store import names, showing
-from digest.store.engines import new_ids, pieces
+from digest.store.change import Change
+from digest.store.counting import count
+from digest.store.engines import PIECE, pieces
+from digest.store.labels import Labels
 from digest.store.overlay import relink
-from digest.store.schema import papers, revisions, sightings
+from digest.store.schema import papers, sightings
 from digest.store.sightings import Forgotten
 
 #: Columns by name; their number differs by query.
 _Row = Any
 _STRAY = sightings.c.arxiv_id.is_(None)
-
-
-@dataclass(slots=True)
-class Change:
-    """What placing the sightings of a dump comes to; kept in memory until the switch."""
-
-    dump_id: int | None  #: None where a person's word is applied, and no dump
-    new: int = 0
-    revised: int = 0
-    seen: int = 0
-    made: set[int] = field(default_factory=set)  #: papers, hidden while the dump is being read
-    fresh: set[int] = field(default_factory=set)  #: of these the ones of the last batch
-    claimed: set[int] = field(default_factory=set)  #: papers whose names are settled
-    touched: set[int] = field(default_factory=set)  #: known papers that must be decided again
-    adopted: dict[str, int] = field(default_factory=dict)  #: arXiv id -> known paper that gains it
-    strays: dict[str, int] = field(default_factory=dict)  #: title -> paper of its records without arXiv id
-    moves: list[tuple[str, int]] = field(
-        default_factory=list
-    )  #: stored records of a title that go to a paper
-    left: dict[int, int] = field(default_factory=dict)  #: paper -> where its records without arXiv id went
-    at: int = 0  #: position reached
-    #: Papers of texts that a replay has taken back, to know them again under another title.
-    by_text: Mapping[int, int] = field(default_factory=dict)
 
 
 def begin(conn: Connection, dump_id: int | None, forgotten: Forgotten | None = None) -> Change:
@@ -82,7 +59,7 @@ def place(conn: Connection, change: Change, *, limit: int) -> int:
     )
     if named:
         conn.execute(update, [{"sighting": row.id, "paper": of[row.id]} for row in named])
-    _count(conn, change, rows, of)
+    count(conn, change, rows, of)
     mine = set(of.values())
     change.touched |= mine - change.made
     showing.show(conn, mine & change.made)
@@ -109,7 +86,7 @@ def settle(
         splits=names.split_papers(conn),
     )
     owners = {title: owner for title, owner in web.owners().items() if title not in change.strays}
-    of = _Labels(conn, change, rows, owners, web).find()
+    of = Labels(conn, change, rows, owners, web).find()
     for title, owner in owners.items():
         paper = change.strays[title] = of[owner]
         gone = web.holders[title] - {paper}
@@ -120,163 +97,14 @@ def settle(
     return {owner.arxiv_id: paper for owner, paper in of.items() if owner.arxiv_id}
 
 
-class _Labels:
-    """Which paper each owner is: the one that it was, else one that has nothing else, else a new one."""
+def prepare(conn: Connection, change: Change) -> None:
+    """Decide what known papers are to show before the switch, so that it holds the writer of SQLite shortly.
 
-    def __init__(
-        self,
-        conn: Connection,
-        change: Change,
-        rows: Sequence[_Row],
-        owners: Mapping[str, Owner],
-        web: names.Web,
-    ) -> None:
-        self._conn = conn
-        self._change = change
-        self._web = web
-        self._titles: dict[Owner, set[str]] = {}  # in the order of the dump, so that ids are
-        self._texts: dict[Owner, set[int]] = {}
-        self._held: dict[Owner, set[int]] = {}
-        for row in rows:
-            owner = Owner(row.arxiv_id) if row.arxiv_id else owners.get(row.title_key)
-            if owner is not None:
-                self._titles.setdefault(owner, set()).add(row.title_key)
-                self._texts.setdefault(owner, set()).add(row.revision_id)
-        for title, owner in owners.items():
-            self._titles.setdefault(owner, set()).add(title)
-            self._held.setdefault(owner, set()).update(web.holders[title])
-
-    def find(self) -> dict[Owner, int]:
-        owners = list(self._titles)
-        found = self._by_id([owner.arxiv_id for owner in owners if owner.arxiv_id])
-        missing = [owner for owner in owners if owner not in found]
-        free, taken = self._free(missing), self._change.claimed
-        # Titles may have become those of a paper that is shown as one with them: texts are surer.
-        for owner in sorted(missing, key=lambda owner: not self._told(owner)):
-            candidates = sorted(self._held.get(owner, set()) & free) or sorted(self._emptied(owner))
-            paper = next((paper for paper in candidates if paper not in taken), None)
-            if paper is None:
-                continue
-            taken.add(paper)
-            found[owner] = paper
-            self._change.touched.add(paper)
-            if owner.arxiv_id:
-                self._change.adopted[owner.arxiv_id] = paper
-        made = self._make([owner for owner in missing if owner not in found])
-        taken.update(made.values())
-        return found | made
-
-    def _by_id(self, ids: Collection[str]) -> dict[Owner, int]:
-        found = {Owner(its): paper for its in ids if (paper := self._change.adopted.get(its))}
-        for piece in pieces(ids):
-            rows = self._conn.execute(
-                sa.select(papers.c.id, papers.c.arxiv_id).where(papers.c.arxiv_id.in_(piece))
-            )
-            found.update({Owner(row.arxiv_id): row.id for row in rows})
-        return found
-
-    def _free(self, owners: Iterable[Owner]) -> set[int]:
-        """Of the papers that hold their records, those without an arXiv id; and those that a replay has emptied."""
-        held = {paper for owner in owners for paper in self._held.get(owner, ())}
-        free: set[int] = set()
-        for piece in pieces(held):
-            free.update(
-                self._conn.scalars(
-                    sa.select(papers.c.id).where(papers.c.id.in_(piece), papers.c.arxiv_id.is_(None))
-                )
-            )
-        self._find_emptied(owners)
-        return free
-
-    def _find_emptied(self, owners: Iterable[Owner]) -> None:
-        self._by_title: dict[str, set[int]] = {}
-        titles = {title for owner in owners for title in self._titles[owner]}
-        for row in self._hidden(papers.c.title_key, titles):
-            self._by_title.setdefault(row.title_key, set()).add(row.id)
-        told = set(self._change.by_text.values())
-        self._by_text: set[int] = {row.id for row in self._hidden(papers.c.id, told)}
-
-    def _hidden(self, column: sa.Column[Any], values: Collection[Any]) -> Iterator[_Row]:
-        """Papers that nothing lists, no rule has merged, and that have no arXiv id."""
-        unseen = ~sa.exists().where(sightings.c.paper_id == papers.c.id)
-        columns = (papers.c.id, papers.c.title_key, papers.c.arxiv_id, papers.c.ruled_into)
-        for piece in pieces(values):
-            query = sa.select(*columns).where(papers.c.revision_id.is_(None), column.in_(piece), unseen)
-            for row in self._conn.execute(query):
-                # Asked for here, not there: "IS NULL" sends SQLite's planner through a million of them.
-                if row.arxiv_id is None and row.ruled_into is None and row.id not in self._web.splits:
-                    yield row
-
-    def _emptied(self, owner: Owner) -> set[int]:
-        by_title = {paper for title in self._titles[owner] for paper in self._by_title.get(title, ())}
-        return self._told(owner) or by_title
-
-    def _told(self, owner: Owner) -> set[int]:
-        """Papers that a replay has emptied of the very texts of this owner."""
-        return {self._change.by_text.get(text, 0) for text in self._texts.get(owner, ())} & self._by_text
-
-    def _make(self, owners: Sequence[Owner]) -> dict[Owner, int]:
-        if not owners:
-            return {}
-        made = dict(zip(owners, new_ids(self._conn, papers, len(owners)), strict=True))
-        rows: list[dict[str, object]] = [
-            {
-                "id": paper,
-                "arxiv_id": owner.arxiv_id,
-                "title_key": min(self._titles[owner]),
-                "authors": [],
-                "details": {},
-                "brought_by": self._change.dump_id,
-            }
-            for owner, paper in made.items()
-        ]
-        self._conn.execute(sa.insert(papers), rows)
-        self._change.made.update(made.values())
-        self._change.fresh.update(made.values())
-        return made
-
-
-def _count(conn: Connection, change: Change, rows: Sequence[_Row], of: Mapping[int, int]) -> None:
-    """Count each record as new, a revision or a mere sighting, in the order of the dump."""
-    texts = _texts(conn, {row.revision_id for row in rows})
-    known = _known_texts(conn, change, set(of.values()) - change.fresh, rows[0].position)
-    for row in rows:
-        paper = of[row.id]
-        before = known.setdefault(paper, [])
-        text = texts[row.revision_id]
-        if not before:
-            kind = "new" if paper in change.made else "seen"
-        else:
-            kind = "revised" if is_revision(*text, before) else "seen"
-        setattr(change, kind, getattr(change, kind) + 1)
-        before.append(text)
-
-
-def _texts(conn: Connection, revision_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    found: dict[int, tuple[str, str]] = {}
-    for piece in pieces(set(revision_ids)):
-        query = sa.select(revisions.c.id, revisions.c.title_key, revisions.c.abstract)
-        rows = conn.execute(query.where(revisions.c.id.in_(piece)))
-        found.update({row.id: (row.title_key, row.abstract) for row in rows})
-    return found
-
-
-def _known_texts(
-    conn: Connection, change: Change, paper_ids: Collection[int], position: int
-) -> dict[int, list[tuple[str, str]]]:
-    """The texts that these papers had before this place of the dump."""
-    known: dict[int, list[tuple[str, str]]] = {}
-    s = sightings.c
-    for piece in pieces(paper_ids):
-        query = (
-            sa.select(s.paper_id, revisions.c.title_key, revisions.c.abstract)
-            .join(revisions, revisions.c.id == s.revision_id)
-            .where(s.paper_id.in_(piece), sa.or_(s.dump_id != change.dump_id, s.position < position))
-            .distinct()
-        )
-        for row in conn.execute(query):
-            known.setdefault(row.paper_id, []).append((row.title_key, row.abstract))
-    return known
+    Nothing else settles papers meanwhile. What the switch itself moves is decided by it, and so is what is left of
+    dumps that touch more papers than fit into memory at ease.
+    """
+    still = change.touched - change.left.keys() - set(change.left.values())
+    change.decided = showing.decided(conn, sorted(still)[:PIECE])
 
 
 def switch(conn: Connection, change: Change, *, also: Iterable[int] = ()) -> None:
@@ -295,8 +123,10 @@ def switch(conn: Connection, change: Change, *, also: Iterable[int] = ()) -> Non
         )
     if change.moves:
         _move(conn, change)
-    relinked = relink(conn)
-    showing.show(conn, change.touched | relinked | set(also))
+    showing.put(conn, change.decided)
+    moved = {*change.left, *change.left.values()}
+    rest = (change.touched - change.decided.keys()) | moved | relink(conn)
+    showing.show(conn, rest.union(also))
 
 
 def _move(conn: Connection, change: Change) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Status
 from digest.store import (
     consents,
+    counting,
     deliveries,
     dumps,
     editions,
@@ -31,10 +32,10 @@ from digest.store import (
     uses,
 )
 from digest.store import database as store_database
+from digest.store.change import Change
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
-from digest.store.placing import Change
 from digest.store.schema import metadata
 from digest.store.sources import SourceState
 from digest.store.subscribers import Progress
@@ -57,7 +58,7 @@ from tests.factories import (
 
 TABLES = tuple(metadata.tables)
 MODULES = (
-    consents, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
+    consents, counting, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
     showing, sightings, sources, subscribers, uses,
 )  # fmt: skip
 DUMP = Dump(
@@ -173,6 +174,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
 }
 READS = {
     "consents": {"of", "suppressed", "with_ip"},
+    "counting": {"count"},
     "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
@@ -181,6 +183,7 @@ READS = {
     "joins": {"joins"},
     "names": {"split_papers", "split_texts", "web"},
     "papers": {"every", "get", "names", "search", "shown", "total"},
+    "placing": {"prepare"},
     "revisions": {"crowded"},
     "showing": {"decided"},
     "sources": {"every", "get"},
