@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from sqlalchemy.engine import Connection
 from digest.ingest.alike import Text, alike, opening
 from digest.ingest.identity import Name
 from digest.ingest.paper import CleanRecord, Sighting, current
-from digest.store import dumps, papers, sightings
+from digest.store import dumps, papers, revisions, sightings
 from digest.store.database import Database
 from digest.store.schema import papers as papers_table
 from digest.store.schema import sightings as sightings_table
@@ -351,3 +352,19 @@ def test_many_moves_beside_a_split(database: Database) -> None:
         frozenset({6}),
     }
     assert taken_out == made
+
+
+@pytest.mark.parametrize("pair_first", [True, False])
+@pytest.mark.parametrize(("others", "together"), [(revisions.CROWD - 2, True), (revisions.CROWD - 1, False)])
+def test_a_crowded_opening(database: Database, others: int, together: bool, pair_first: bool) -> None:
+    """An opening that more than 64 texts share confirms no near-equal titles, whichever of them come first."""
+    pair = [clean_record(title, position=n, abstract=LONG) for n, title in enumerate(TITLES[:2], 1)]
+    crowd = [
+        clean_record(f"A Loom of {n} Threads", position=n, abstract=f"{LONG} We spin {n} threads.")
+        for n in range(11, 11 + others)
+    ]
+    with database.write() as conn:
+        for name, records in (("pair", pair), ("crowd", crowd))[:: 1 if pair_first else -1]:
+            list_records(conn, records, name)
+        assert (frozenset({1, 2}) in found(conn)) is together
+        assert papers.total(conn) == len(crowd) + (1 if together else 2)
