@@ -24,7 +24,7 @@ HEADINGS: Mapping[AlarmName, str] = {
     AlarmName.EDITION_SHORT: "The edition went out short",
     AlarmName.EDITION_HELD: "The edition waits for a source",
     AlarmName.SOURCE_SHORT: "A source lists too few papers",
-    AlarmName.SOURCE_FAILING: "A source does not answer",
+    AlarmName.SOURCE_FAILING: "A source fails",
     AlarmName.SOURCE_FIELDS: "A source leaves out what it used to give",
     AlarmName.DUMP_QUARANTINED: "A dump could not be read",
     AlarmName.SIGNUP_SPIKE: "More sign-ups than usual",
@@ -72,7 +72,9 @@ def _moved(links: MailLinks, delivery: Delivery) -> dict[str, Any]:
 def _alarm(_links: MailLinks, delivery: Delivery) -> dict[str, Any]:
     """Tells the operator what is wrong, the gravest first; the subject names that one."""
     alarms = alarms_of(delivery.note or "[]")
-    more = f", and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    # "And 2 more" alone would read as two more sources, or two more editions.
+    others = len(alarms) - 1
+    more = f", and {others} more {'alarm' if others == 1 else 'alarms'}" if others > 0 else ""
     return {
         "alarms": [
             {

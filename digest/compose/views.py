@@ -154,8 +154,8 @@ SAMPLES: Mapping[str, Mapping[str, Any]] = {
     },
     "alarm": {
         **_SITE,
-        "alarms": [{"heading": "A source does not answer", "about": "arxiv", "text": "Three looks failed."}],
-        "subject": "a source does not answer",
+        "alarms": [{"heading": "A source fails", "about": "arxiv", "text": "Three looks failed."}],
+        "subject": "A source fails",
         "day": "Friday, 20 November 2026",
     },
     "moved": {**_SITE, "leave_url": "https://digest.example.org/u/token"},

@@ -15,7 +15,7 @@ class AlarmName(StrEnum):
     EDITION_SHORT = "edition-short"  #: it went out while a source listed too little
     EDITION_HELD = "edition-held"  #: it waits for a source
     SOURCE_SHORT = "source-short"  #: it lists under a fifth of what is usual on such a day
-    SOURCE_FAILING = "source-failing"  #: it does not answer
+    SOURCE_FAILING = "source-failing"  #: looks at it fail: no answer, or none that can be read
     SOURCE_FIELDS = "source-fields"  #: it leaves out what it used to give
     DUMP_QUARANTINED = "dump-quarantined"  #: a dump could not be read
     SIGNUP_SPIKE = "signup-spike"  #: more sign up than is usual

@@ -69,8 +69,10 @@ def _short(health: SourceHealth, day: dt.date) -> str:
 
 def _failing(health: SourceHealth) -> str:
     times = "The last look" if health.failures == 1 else f"The last {health.failures:,} looks"
-    since = plain_moment(health.last_success_at) if health.last_success_at else "never"
-    return f"{times} at {health.name} failed; it last answered: {since}. The reason given: {health.reason or 'none'}."
+    last = health.last_success_at
+    # Not "it last answered": what says 200 and holds no dump is an answer, and a failure too.
+    before = f"the last good one was on {plain_moment(last)}" if last else "none has ever succeeded"
+    return f"{times} at {health.name} failed; {before}. The reason given: {health.reason or 'none'}."
 
 
 def _fields(health: SourceHealth) -> str:

@@ -142,7 +142,7 @@ def letter(kind: Kind, *links: str) -> dict[str, str]:
 def test_alarm() -> None:
     """An alarm says what is wrong, the gravest first, to the operator, and has nothing to leave by."""
     wire = assert_wire(composer().message(ALARM, {}).data, bulk=False)
-    assert wire.headers["subject"] == "Digest: The edition waits for a source, and 2 more"
+    assert wire.headers["subject"] == "Digest: The edition waits for a source, and 2 more alarms"
     assert wire.links == (LINKS.base_url,)
     for part in read(wire).values():
         told = [part.index(each) for each in ("The edition waits", "A source lists too", "A dump could not")]
@@ -158,9 +158,9 @@ def test_one_alarm_has_its_own_subject() -> None:
     wire = assert_wire(
         composer().message(dataclasses.replace(ALARM, note=note_of([one])), {}).data, bulk=False
     )
-    assert wire.headers["subject"] == "Digest: A source does not answer"
+    assert wire.headers["subject"] == "Digest: A source fails"
     assert "<h2" not in wire.html
-    assert "A source does not answer: arxiv" in wire.text
+    assert "A source fails: arxiv" in wire.text
 
 
 def test_every_alarm_has_a_heading() -> None:

@@ -91,7 +91,7 @@ def test_an_inert_alarm(text: str) -> None:
     ]
     mail = composer().message(replace(ALARM, note=note_of(alarms)), {})
     wire = assert_wire(mail.data, bulk=False)
-    assert wire.headers["subject"] == "Digest: A source does not answer, and 1 more"
+    assert wire.headers["subject"] == "Digest: A source fails, and 1 more alarm"
     assert b"\r\nBcc" not in mail.data
     assert mail.data.count(b"\r\n--=_") == 3
     assert wire.links == (LINKS.base_url,)

@@ -78,7 +78,7 @@ def test_the_mail(post: Post) -> None:
     (message,) = post.relay.accepted
     assert message.recipient == ADDRESS
     wire = assert_wire(message.data, bulk=False)
-    assert wire.headers["subject"] == "digest: A source leaves out what it used to give, and 1 more"
+    assert wire.headers["subject"] == "digest: A source leaves out what it used to give, and 1 more alarm"
     assert wire.headers["message-id"] == row.message_id
     assert "300 addresses" in wire.text
     assert "No votes any more." in wire.text

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.pipeline import hold
+from digest.pipeline import hold, troubles
 from digest.pipeline.health import SourceHealth, examine
 from digest.settings import EditionSettings
 from digest.sources.source import FOLDER, Source, SourceKind
@@ -53,7 +53,7 @@ def test_a_dump_a_tenth_of_the_usual_holds_the_edition(database: Database, tmp_p
     place.at(FRIDAY, EDITION_HOUR)
     assert place.tick() is None
     assert place.standing() == [HELD, SHORT]
-    assert place.mails() == ["The edition waits for a source, and 1 more"]
+    assert place.mails() == ["The edition waits for a source, and 1 more alarm"]
     place.at(FRIDAY, EDITION_HOUR + 3)
     assert place.tick() is None
     place.take_in(USUAL, name="again.json")
@@ -89,7 +89,7 @@ def test_after_six_hours_it_goes_out(place: Installation, bad: bytes | None) -> 
     ]
     place.at(FRIDAY, EDITION_HOUR + 5, 59)
     assert place.tick() is None
-    assert place.mails() == ["The edition waits for a source, and 1 more"]
+    assert place.mails() == ["The edition waits for a source, and 1 more alarm"]
     place.at(FRIDAY, EDITION_HOUR + 6)
     with structlog.testing.capture_logs() as logged:
         made = place.tick()
@@ -97,7 +97,7 @@ def test_after_six_hours_it_goes_out(place: Installation, bad: bytes | None) -> 
     assert (made.date, made.papers) == (FRIDAY, 1)
     assert [event["short"] for event in logged if event["event"] == "edition published"] == [[FOLDER]]
     assert place.standing() == [WENT_OUT, SHORT]
-    assert place.mails() == ["The edition waits for a source, and 1 more", "The edition went out short"]
+    assert place.mails() == ["The edition waits for a source, and 1 more alarm", "The edition went out short"]
     told = place.relay.accepted[-1].data.decode().replace("=\r\n", "").replace("\r\n", " ")
     assert "went out with 1 new paper, though folder lists 0 papers where 10 are usual" in told
 
@@ -342,6 +342,23 @@ def test_failing(
     assert found.reason == ("HTTP 503" if failures else None)
     assert (found.last_try_at, found.last_success_at, found.failures) == (NOW, at, failures)
     assert ("failing" in found.words) is failing
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (None, "none has ever succeeded. The reason given: quarantined: no card in it."),
+        (NOW - 2 * DAY, "the last good one was on 18 November 2026, "),
+    ],
+)
+def test_a_failing_source_may_have_answered(database: Database, last: dt.datetime | None, said: str) -> None:
+    """The alarm says when a look last went well, not when an answer last came: one without a dump in it fails too."""
+    state = SourceState(
+        name="api", tried_at=NOW, succeeded_at=last, failures=4, reason="quarantined: no card in it"
+    )
+    (told,) = troubles.of([examined(database, state)], day=FRIDAY)
+    assert told.text.startswith("The last 4 looks at api failed; ")
+    assert said in told.text
 
 
 def test_nothing_is_known_of_a_new_source(database: Database) -> None:
