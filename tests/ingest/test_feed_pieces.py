@@ -330,6 +330,23 @@ def test_entities_of_html_need_no_declaration() -> None:
     assert only(f"<title>{title}</title>{LINK}").title == "Café — x & < =⃥ Réal"
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("a&#8;b&#x0;c", "a b c"),
+        ("&#xD800; &#xFFFF; &#x110000; &#99999999999999999999;", "\ufffd \ufffd \ufffd \ufffd"),
+        ("&#xe9;&#XE9;&#0233; &#65534;&#x1F600;&#57344;", "ééé \ufffd😀\ue000"),
+        ("&#60;b&#62; &#38;amp;", "<b> &amp;"),
+    ],
+)
+def test_characters_by_number(given: str, shown: str) -> None:
+    """A number that stands for nothing that XML may hold costs its character, and not the feed of a day."""
+    data = f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><title>{given}</title><id>arXiv:2401.01234</id></entry></feed>'
+    (record,) = feed.read(data.encode()).items
+    assert isinstance(record, Record)
+    assert record.title == shown
+
+
 def test_control_characters_are_spaces() -> None:
     """XML may not hold them, and abstracts do at times."""
     assert only(f"<title>A\x0bB\x01C</title>{LINK}").title == "A B C"

@@ -141,6 +141,16 @@ def test_a_card_that_stands_twice_is_given_once() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "said", [{"date": "2020-01-01"}, {"dateString": "2020-01-01"}, {"periodType": "month"}]
+)
+def test_another_object_dates_no_papers(said: dict[str, str]) -> None:
+    """A date that stands elsewhere in the page is not that of its list: a day's papers would pass for old ones."""
+    listed, other = props({"dailyPapers": rows(1), "dateString": "2024-08-02"}), props(said, "Other")
+    for parts in ((listed, other), (other, listed), (other, listed, other)):
+        assert read(page(*parts)).date == DumpDate(month=8, day=2, year=2024)
+
+
 def test_cards_given_are_let_go() -> None:
     """What tells a doubled card is short, so that a page of small cards takes no multiple of its size."""
     data = page(*(card(number % 3 + 1, title=f"Bread {number} {'rye ' * 4_000}") for number in range(300)))

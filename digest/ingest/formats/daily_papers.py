@@ -150,8 +150,11 @@ def _rows(window: Window, survey: Survey, *, alone: bool) -> Iterator[Any]:
         yield from window.rows()
     elif window.next_sign() == "{":
         kept: dict[str, Any] = {}
+        before = survey.papers
         yield from _rows_of_object(window, survey, kept)
-        survey.said |= {key: value for key, value in kept.items() if key in _SAID}
+        # What another object of a page says of a date is not said of its papers.
+        if alone or survey.papers > before:
+            survey.said |= {key: value for key, value in kept.items() if key in _SAID}
         if alone and not survey.listed and _paper(kept) is not None:
             yield kept
     else:

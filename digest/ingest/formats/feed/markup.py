@@ -32,11 +32,15 @@ _MOST_NAMES = 5_000
 _LONGEST_TAG = 2_000_000
 _LONG_RUN = re.compile(rb"<[A-Za-z_][^<]{%d}" % _LONGEST_TAG)
 _TAG = re.compile(rb"""<(?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>""")
-#: HTML's entities but the five of XML; feeds use them without declaring any.
-_NAMED = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z][A-Za-z0-9]{1,31});")
+#: HTML's entities but the five of XML, which feeds use without declaring any; and characters by their numbers.
+_ENTITY = re.compile(
+    rb"&(?:(?!(?:amp|lt|gt|quot|apos);)(?P<name>[A-Za-z][A-Za-z0-9]{1,31})"
+    rb"|#(?:[xX](?P<hex>[0-9A-Fa-f]{1,32})|(?P<number>[0-9]{1,32})));"
+)
 #: The longest of their names, its ampersand and its semicolon.
 _LONGEST_ENTITY = 40
 #: No XML may hold these, but abstracts do at times, and a day's feed is not refused for one.
+_WHITE = {9, 10, 13}
 _CONTROLS = bytes(32 if byte < 32 and byte not in b"\0\t\n\r" else byte for byte in range(256))
 
 
@@ -122,7 +126,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
             # No entity is cut in two.
             ampersand = data.rfind(b"&", end - _LONGEST_ENTITY, end)
             end = ampersand if ampersand > start else end
-        yield _NAMED.sub(lambda match: _character(match[1]), data[start:end].translate(_CONTROLS))
+        yield _ENTITY.sub(_resolved, data[start:end].translate(_CONTROLS))
         start = end
 
 
@@ -132,8 +136,14 @@ def _characters() -> dict[bytes, bytes]:
     return {name[:-1].encode(): escape(text).encode() for name, text in html5.items() if name.endswith(";")}
 
 
-def _character(name: bytes) -> bytes:
-    return _characters().get(name, b"&" + name + b";")
+def _resolved(match: re.Match[bytes]) -> bytes:
+    """What XML takes in place of an entity; for a number that stands for nothing, as controls do above."""
+    if name := match["name"]:
+        return _characters().get(name, match[0])
+    number = int(match["hex"], 16) if match["hex"] else int(match["number"])
+    if number in _WHITE or 0x20 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0xFFFF < number < 0x110000:
+        return b"&#%d;" % number  # XML knows no `&#X41;`
+    return b" " if number < 0x20 else "\ufffd".encode()
 
 
 class _Tops:
