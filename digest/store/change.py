@@ -30,3 +30,8 @@ class Change:
     by_text: Mapping[int, int] = field(default_factory=dict)
     #: What known papers are to show, as far as that was decided before the switch.
     decided: Facts = field(default_factory=dict)
+
+    @property
+    def moved(self) -> set[int]:
+        """Papers that gain or lose records by the switch."""
+        return {*self.left, *(paper for _title, paper in self.moves)}

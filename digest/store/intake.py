@@ -1,4 +1,14 @@
-"""Taking dumps in, one after another: who comes meanwhile waits, and a process that dies holds up nobody."""
+"""Taking dumps in, one after another: who comes meanwhile waits, and a process that dies holds up nobody.
+
+The way of a dump, each step in short transactions: `dumps.add` keeps it as one that is being read; `sightings.stage`
+stores what it lists, with texts by `revisions`; `placing` finds the paper of each by `names`, `labels` and
+`digest.ingest.identity`, counts what is new by `counting`, and lets `showing` decide what known papers are to show;
+its `switch`, the last transaction, shows all of it.
+
+Who may do what: `sightings`, `revisions`, `placing`, `joins`, `overlay`, `showing` and `papers.hide_unseen` write only
+while their caller is `alone`, because what they find must stand until the switch. Pages, mail and editions take no part
+in that: they read papers as the last switch left them, and write to no table of these.
+"""
 
 from __future__ import annotations
 

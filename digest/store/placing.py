@@ -103,8 +103,7 @@ def prepare(conn: Connection, change: Change) -> None:
     Nothing else settles papers meanwhile. What the switch itself moves is decided by it, and so is what is left of
     dumps that touch more papers than fit into memory at ease.
     """
-    still = change.touched - change.left.keys() - set(change.left.values())
-    change.decided = showing.decided(conn, sorted(still)[:PIECE])
+    change.decided = showing.decided(conn, sorted(change.touched - change.moved)[:PIECE])
 
 
 def switch(conn: Connection, change: Change, *, also: Iterable[int] = ()) -> None:
@@ -124,8 +123,7 @@ def switch(conn: Connection, change: Change, *, also: Iterable[int] = ()) -> Non
     if change.moves:
         _move(conn, change)
     showing.put(conn, change.decided)
-    moved = {*change.left, *change.left.values()}
-    rest = (change.touched - change.decided.keys()) | moved | relink(conn)
+    rest = (change.touched - change.decided.keys()) | change.moved | relink(conn)
     showing.show(conn, rest.union(also))
 
 

@@ -22,7 +22,7 @@ from digest.store import dumps, papers, revisions, sightings
 from digest.store.database import Database
 from digest.store.schema import papers as papers_table
 from digest.store.schema import sightings as sightings_table
-from tests.factories import DAY, NOW, TODAY, clean_record, list_records, take_in
+from tests.factories import DAY, NOW, TODAY, clean_record, list_records, publish_edition, take_in
 from tests.ingest.naming import partition
 
 LOW, MID, HIGH = "2601.00001", "2606.00006", "2611.00009"
@@ -368,3 +368,53 @@ def test_a_crowded_opening(database: Database, others: int, together: bool, pair
             list_records(conn, records, name)
         assert (frozenset({1, 2}) in found(conn)) is together
         assert papers.total(conn) == len(crowd) + (1 if together else 2)
+
+
+def test_a_mailed_text_taken_out_is_no_news(database: Database) -> None:
+    """Who takes out the text that an edition showed makes a paper that was known before, and one that was not."""
+    publish_edition(database, "A Kite")
+    another = clean_record("A Kite", position=1, abstract="It flies elsewhere.")
+    with database.write() as conn:
+        [paper] = papers.every(conn)
+        list_records(conn, [another], "later")
+        made = papers.split(conn, paper.id, clean_record("A Kite").text_hash, at=NOW)
+        list_records(conn, [clean_record("A Boat", abstract="Oars.")], "boats")
+        list_records(conn, [clean_record("A Boat", abstract="Sails.")], "more boats")
+        boat = _paper_with(conn, "A Boat")
+        own = papers.split(conn, boat, clean_record("A Boat", abstract="Oars.").text_hash, at=NOW)
+        known = {one.id: one.background for one in papers.every(conn)}
+    assert (known[made], known[boat], known[own]) == (True, False, False)
+
+
+def _paper_with(conn: Connection, title: str) -> int:
+    (found_one,) = (paper.id for paper in papers.every(conn) if paper.title == title)
+    return found_one
+
+
+def test_words_on_papers_that_are_not_there(database: Database) -> None:
+    """A person's word needs a paper that is shown, under its own id or another's."""
+    with database.write() as conn:
+        list_records(conn, [clean_record()])
+        [paper] = papers.every(conn)
+        for merged, into in ((paper.id, 99), (2**63 - 1, paper.id)):
+            with pytest.raises(ValueError, match="there is no paper"):
+                papers.merge(conn, merged, into, at=NOW)
+        with pytest.raises(ValueError, match="are one paper already"):
+            papers.merge(conn, paper.id, paper.id, at=NOW)
+
+
+def test_one_paper_becomes_three(database: Database) -> None:
+    """Whom a later dump gives to two other papers is shown by both, whichever of them is told of first."""
+    first = [(TITLES[0], None), (TITLES[1], None), (TITLES[2], LOW)]
+    later = [(TITLES[0], HIGH), (TITLES[1], MID)]
+    with database.write() as conn:
+        for name, rows in (("first", first), ("later", later)):
+            abstract = LONG if name == "first" else "Too short."
+            records = [
+                clean_record(title, position=n, abstract=abstract, arxiv_id=arxiv_id)
+                for n, (title, arxiv_id) in enumerate(rows, 1)
+            ]
+            list_records(conn, records, name, dated=TODAY if name == "first" else TODAY - DAY)
+        assert {paper.arxiv_id: paper.abstract for paper in papers.every(conn)} == dict.fromkeys(
+            (LOW, MID, HIGH), LONG
+        )
