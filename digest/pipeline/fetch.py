@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 
 from digest.errors import UsageError
 from digest.log import logger, outline
@@ -30,6 +30,8 @@ from digest.store.database import Database, DatabaseError
 from digest.store.dumps import DumpStatus
 
 _log = logger("fetch")
+#: What `_Look._remember` puts down.
+_FORM = {field.name for field in fields(Validator)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +122,14 @@ class _Look:
             return
         day = now.astimezone(self._with.options.zone).date()
         requests = list(KINDS[self._source.kind].requests(self._source, day))
-        # What is asked for no more is forgotten: a date has an address of its own.
+        # What is asked for no more is forgotten: a date has an address of its own. So is what another release
+        # put down in another form: one more whole answer costs less than a source that fails for ever.
         keys = {request.key for request in requests}
-        self._validators = {key: known for key, known in state.validators.items() if key in keys}
+        self._validators = {
+            key: known
+            for key, known in state.validators.items()
+            if key in keys and isinstance(known, Mapping) and known.keys() == _FORM
+        }
         for request, answer in self._with.web.look(
             self._source, requests, known=self._known, last_at=state.tried_at
         ):
@@ -172,7 +179,7 @@ class _Look:
         known = self._validators.get(request.key)
         if known is None:
             return None
-        validator = Validator(**known)  # type: ignore[arg-type] # as _remember put it down
+        validator = Validator(**known)  # type: ignore[arg-type] # of the form that run() checked
         with self._with.database.read() as conn:
             dump = dumps.find(conn, validator.sha256)
         return validator if dump and dump.status is not DumpStatus.REFUSED else None

@@ -133,6 +133,21 @@ def test_what_is_unchanged(stage: Stage, server: WebServer) -> None:
     assert stage.state().validators == {}
 
 
+@pytest.mark.parametrize("form", ["more", "less", "another"])
+def test_what_another_release_put_down(stage: Stage, server: WebServer, form: str) -> None:
+    """Validators of a form that is not ours are no reason to fail: the source is asked for a whole answer."""
+    server.routes["/feed"] = Page(daily_papers(["On Kites"]), etag='"1"')
+    kites = feed(server)
+    stage.fetch(kites)
+    ((key, known),) = stage.state().validators.items()
+    forms = {"more": {**known, "digest": "sha-512"}, "less": {"etag": '"1"'}, "another": '"1"'}
+    with stage.database.write() as conn:
+        sources.save(conn, replace(stage.state(), validators={key: forms[form]}))  # type: ignore[dict-item]
+    assert told(stage.fetch(kites)) == [("kites", "known", 0)]
+    assert "if-none-match" not in server.asked[-1].headers
+    assert stage.state().validators == {key: known}
+
+
 def test_another_address_is_another_answer(stage: Stage, server: WebServer) -> None:
     """What an answer was known by belongs to its address, query and all; that of others is forgotten."""
     server.routes["/feed"] = Page(daily_papers(["On Kites"]), etag='"1"')
