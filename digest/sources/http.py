@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpcore2
@@ -91,7 +92,9 @@ class Web:
         """
         self._rest(self._still(last_at, source.pause))
         transport = Transport(self._surroundings, self._patience, allow_private=source.allow_private)
-        with httpx2.Client(transport=transport, trust_env=False, timeout=self._limits.step_s) as client:
+        with httpx2.Client(
+            transport=transport, trust_env=False, timeout=self._limits.step_s, cookies=_no_cookies()
+        ) as client:
             for request in requests:
                 answer = self._ask(client, source, request, known(request))
                 yield request, answer
@@ -232,6 +235,11 @@ def _next(url: httpx2.URL, location: str, allow_private: bool) -> httpx2.URL:
     if url.scheme == "https" and found.scheme == "http":
         raise _AskError(f"redirects to {found.host} without TLS")
     return found
+
+
+def _no_cookies() -> CookieJar:
+    """A jar that takes none: what one answer says has no part in the next question, at whichever host."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 def _content(response: httpx2.Response) -> Stream:

@@ -425,6 +425,17 @@ def test_answers_that_break(server: WebServer, said: Said) -> None:
     assert len(server.asked) == 3
 
 
+def test_no_cookies(server: WebServer) -> None:
+    """What an answer puts down is not sent along: not with the next question, nor where it redirects to."""
+    cookie = {"Set-Cookie": "who=reader; Path=/"}
+    server.routes |= {
+        "/feed": Page(BODY, headers=cookie),
+        "/moved": Page(b"", 302, {**cookie, "Location": "/feed"}),
+    }
+    assert len(ask(None, server.url("/feed"), server.url("/moved"))) == 2
+    assert [asked.headers.get("cookie") for asked in server.asked] == [None, None, None]
+
+
 @pytest.mark.parametrize("coding", ["br", "gzip, gzip", "deflate"])
 def test_an_encoding_that_nobody_asked_for(server: WebServer, coding: str) -> None:
     """What is compressed in another way than was asked for is not read: deflate that is cut would pass for whole."""
