@@ -11,9 +11,7 @@ from digest.cli.app import EXIT_PART, Json, parse_date, session
 from digest.cli.output import emit, errors, plural, table
 from digest.pipeline.ingest import replay as rebuild
 from digest.store import dumps, papers
-from digest.store.dumps import Dump, DumpStatus
-
-_UNREAD = frozenset({DumpStatus.QUARANTINED, DumpStatus.REFUSED})
+from digest.store.dumps import Dump
 
 group = typer.Typer(name="dumps", no_args_is_help=True, help="What was received, as it was received.")
 
@@ -63,7 +61,7 @@ def replay(
 def _list(context: typer.Context, json: bool, *, quarantined: bool) -> None:
     wired = session(context).app(read_only=True)
     with wired.database.read() as conn:
-        found = [d for d in dumps.every(conn) if not quarantined or d.status in _UNREAD]
+        found = [d for d in dumps.every(conn) if not quarantined or d.status in dumps.UNREAD]
 
     def human(console: Console) -> None:
         rows = [

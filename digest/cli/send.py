@@ -23,7 +23,6 @@ from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
 from digest.store import dumps, editions, ledger, subscribers
-from digest.store.dumps import DumpStatus
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
 
@@ -218,7 +217,7 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
     missing += [] if settings.relay.url else ["relay.url"]
     warnings = [f"{name} is not set: sending is off until it is" for name in missing]
     with wired.database.read() as conn:
-        kept = [dump for dump in dumps.every(conn) if dump.status is not DumpStatus.STORED]
+        kept = [dump for dump in dumps.every(conn) if dump.status in dumps.UNREAD]
         total = sum(subscribers.counts(conn).values())
         newest = editions.newest(conn)
     if kept:

@@ -21,6 +21,10 @@ class DumpStatus(StrEnum):
     REFUSED = "refused"  #: over the cap: name, size and hash only
 
 
+#: What a person should look at; what is being read only takes its time.
+UNREAD = frozenset({DumpStatus.QUARANTINED, DumpStatus.REFUSED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
     id: int = 0  #: 0 until kept

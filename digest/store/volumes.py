@@ -17,10 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from digest.ingest.volume import Fields
-from digest.store.dumps import DumpStatus
+from digest.store.dumps import UNREAD, DumpStatus
 from digest.store.schema import arrivals, dumps, sightings
-
-_UNREAD = (DumpStatus.QUARANTINED, DumpStatus.REFUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +123,7 @@ def unread(
     conn: Connection, sources: Collection[str], *, since: dt.datetime
 ) -> dict[str, tuple[Unread, ...]]:
     """The dumps that arrived from these at or after a moment, and cannot be read to this hour; each once."""
-    query = _came(sources, since, *_UNREAD).add_columns(dumps.c.name, dumps.c.reason, dumps.c.line)
+    query = _came(sources, since, *UNREAD).add_columns(dumps.c.name, dumps.c.reason, dumps.c.line)
     found: dict[str, dict[int, Unread]] = defaultdict(dict)
     for row in conn.execute(query):
         found[row.source][row.dump_id] = Unread(name=row.name, reason=row.reason or "", line=row.line)

@@ -259,3 +259,17 @@ def test_sending_is_off_until_it_is_set_up(run: Run, filled: Path) -> None:
     assert sum("sending is off" in warning for warning in dry["warnings"]) == 3
     assert len(dry["digests"]) == 2
     assert run("status", "--json").json["ledger"]["eligible"] == 0
+
+
+def test_what_is_being_read_is_not_in_quarantine(run: Run, filled: Path) -> None:
+    """Another process takes its time over a dump: no admin need look at it, as they need at one that is broken."""
+
+    def told() -> list[str]:
+        warnings = run("send", "--dry-run", "--json").json["warnings"]
+        return [warning for warning in warnings if "quarantine" in warning]
+
+    for status, count in (("reading", 0), ("quarantined", 1)):
+        with sqlite3.connect(filled / "digest-data" / "digest.db") as conn:
+            conn.execute("UPDATE dumps SET status = ?", [status])
+        assert len(told()) == count
+        assert len(run("dumps", "quarantine", "--json").json["dumps"]) == count
