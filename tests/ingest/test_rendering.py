@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from digest.errors import DumpError
-from digest.ingest.formats.rendering import read, recognises
+from digest.ingest.formats.rendering import cards, read, recognises
+from digest.ingest.formats.rendering.blocks import Block
+from digest.ingest.formats.rendering.marks import Link, Row, Segment
+from digest.ingest.formats.rendering.survey import Habits, Section
 from digest.ingest.record import DumpDate, Record, Reject
+from tests.ingest.renderer import Style, render
 from tests.ingest.sample import CARDS
 
 
@@ -515,6 +520,13 @@ def card(number: int, *behind: str, before: tuple[str, ...] = (), target: str = 
     )
 
 
+MANY = [
+    f"{first} {last}"
+    for first in ("Ada", "Bruno", "Clara")
+    for last in ("Adler", "van Brandt", "Castro", "Dubois")
+]
+
+
 @pytest.mark.parametrize(
     ("behind", "field", "value"),
     [
@@ -531,6 +543,14 @@ def card(number: int, *behind: str, before: tuple[str, ...] = (), target: str = 
         (("3 authors", "GitHub 12", "<https://github.com/example/tides>"), "code_url", "https://github.com/example/tides"),
         (("by Ada Adler, Bruno van Brandt and Clara Castro", "Upvote 3"), "authors", ("Ada Adler", "Bruno van Brandt", "Clara Castro")),
         (("Ada Adler, Bruno Brandt", "31 authors"), "authors", ()),
+        (("3 authors", "- Upvote", "7"), "votes", None),
+        (("3 authors", "Submitted on Oct 8, 2024"), "published_at", None),
+        (("3 authors", "·", "https://example.org/p", "Mar 3, 2024"), "published_at", day(2024, 3, 3)),
+        ((", ".join(MANY),), "authors", tuple(MANY)),
+        ((", ".join(MANY * 200),), "authors", ()),
+        (("[", "", "]", "3 authors", "65 upvotes"), "votes", 65),
+        (("a-word-that-" + "never-" * 20 + "ends",), "authors", ()),
+        (("3 authors\n---", "65 upvotes"), "votes", 65),
         (("3 autores", "·", "30 de mayo", "Upvote 3"), "published_at", None),
         (("3 authors", "· vor 3 Tagen", "Upvote 3"), "published_at", None),
     ],
@@ -539,6 +559,7 @@ def test_what_stands_behind_a_text(behind: tuple[str, ...], field: str, value: o
     """In the words of pages seen and not seen; what is in another language is absent."""
     found = records(page(card(0, *behind), card(1, "8 authors", "Upvote 4", "arXiv Page"), card(2, *behind)))
     assert [getattr(found[0], field), getattr(found[2], field)] == [value, value]
+    assert [one.abstract or one.details.summary for one in found] == [text for _, text in CARDS[:3]]
 
 
 def test_details_behind_a_text() -> None:
@@ -566,6 +587,165 @@ def test_a_list_printed_twice_is_read_once() -> None:
     """Also where the copies are not neighbours."""
     cards = [card(number, "3 authors", "Upvote 5") for number in range(4)]
     assert [one.title for one in records(page(*cards, *cards))] == [title for title, _ in CARDS[:4]]
+
+
+def test_a_card_is_remembered_for_a_while() -> None:
+    """Printed again after 20,000 others it is given again: what is remembered has an end."""
+    given = list(items_of(titled(number) for number in [*range(20_001), 20_000 - 1, 0]))
+    assert [one.position for one in given if isinstance(one, Record)] == list(range(1, 20_003))
+
+
+def titled(number: int) -> Section:
+    """A card that shows a title and nothing else."""
+    link = Link(target=f"https://arxiv.org/abs/2401.{number:05}")
+    row = Row(number=number + 1, after_blank=True, segments=[Segment(f"Tides {number}", link)])
+    return Section(Block([row], heading=3))
+
+
+def test_a_head_without_cards_is_refused() -> None:
+    """As is a document that turns out to be of another kind behind what was looked at first."""
+    with pytest.raises(DumpError, match="no papers in it"):
+        list(items_of([Section(None)]))
+    long = [
+        card(number, "3 authors").replace(CARDS[number][1], CARDS[number][1] * 300) for number in range(3)
+    ]
+    odd = [
+        f"### A heading of the kind that nobody wrote for a list of papers, {number}" for number in range(9)
+    ]
+    with pytest.raises(DumpError, match="9 headings are no papers"):
+        list(read(page(*long, *odd, card(3, "8 authors")).encode()).items)
+
+
+def items_of(sections: Iterable[Section]) -> Iterator[Record | Reject]:
+    """Read cards that are cut apart already."""
+    return cards.items(sections, Habits(), None)
+
+
+def test_a_page_of_other_headings_is_refused() -> None:
+    """Three papers among nine headings that show nothing."""
+    odd = [
+        f"### A heading of the kind that nobody wrote for a list of papers, {number}" for number in range(9)
+    ]
+    with pytest.raises(DumpError, match="only 3 of 11 headings look like cards"):
+        read(page(*(card(number, "3 authors") for number in range(3)), *odd).encode())
+
+
+FULL_ROWS = (
+    "We present a planner for harbours and show that it halves it",
+    "all: waiting, noise and fuel of each ferry that we observed,",
+    "in three towns and over two winters, without any new signals",
+    "on the quays or aboard, and with the crews of all the boats.",
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "value"),
+    [
+        ("Institute of Moss", "organisation", "Institute of Moss"),
+        ("Ada Adler, Bruno van Brandt", "authors", ("Ada Adler", "Bruno van Brandt")),
+        ("Ada Adler, Bruno Brandt, Clara Castro, Dmitri Dubois, Elif\nErikson", "authors", (
+            "Ada Adler", "Bruno Brandt", "Clara Castro", "Dmitri Dubois", "Elif Erikson",
+        )),
+    ],
+)  # fmt: skip
+def test_names_behind_a_full_row_are_not_of_the_text(row: str, field: str, value: object) -> None:
+    """Without blank lines only the end of a sentence parts a text from who wrote it."""
+    document = "Captured: 2026-06-29\n# Daily Papers\n" + "\n".join(
+        "\n".join([f"### {title[:40]}", *FULL_ROWS, row, "·", "Mar 3, 2024", "7 upvotes"])
+        for title, _ in CARDS[:4]
+    )
+    for one in records(document):
+        assert one.details.summary == " ".join(FULL_ROWS)
+        assert (one.authors if field == "authors" else one.details.organisation) == value
+
+
+def test_emphasis_on_words_of_a_title_stays() -> None:
+    """What starts and ends with marks is not in them as a whole."""
+    assert records(
+        page(card(0, "3 authors"), card(1, "8 authors")).replace(CARDS[0][0], "*Ferry* and *Tide*")
+    )[0].title == ("*Ferry* and *Tide*")
+
+
+def test_an_open_bracket_in_a_linked_text_is_text() -> None:
+    """The end of the link on a line of its own ends what began on one, not the bracket."""
+    text = CARDS[1][1].replace(". ", " [sic. ", 1)
+    linked = NUMBERED.replace(f"[\n\n{CARDS[1][1]}\n\n]", f"[\n{text}\n]")
+    assert linked != NUMBERED
+    found = records(linked)
+    assert (found[1].abstract or found[1].details.summary) == text
+    assert [one.votes for one in found] == [5, 6, 7, 8]
+
+
+def test_who_submitted_it_and_when_on_lines_of_their_own() -> None:
+    """The word that comes before a date tells whose it is."""
+    before = ("Submitted by", "tidewatcher", "on Oct 8, 2024")
+    found = records(page(*(card(number, "3 authors", before=before) for number in range(3))))
+    assert [(one.details.submitter, one.details.submitted_at) for one in found] == [
+        ("tidewatcher", day(2024, 10, 8))
+    ] * 3
+    assert [one.published_at for one in found] == [None] * 3
+
+
+def test_votes_between_title_and_text() -> None:
+    """A bare count right behind a title, before anything that has a count of its own."""
+    document = page(*(card(number, "3 authors") for number in range(3)))
+    for number in range(3):
+        document = document.replace(CARDS[number][1], f"{number + 65}\n\n{CARDS[number][1]}")
+    assert [one.votes for one in records(document)] == [65, 66, 67]
+
+
+def test_a_card_that_does_not_end_is_refused() -> None:
+    """Before the memory is full of it."""
+    endless = ("a" * (1 << 23) + "\n\n") * 3
+    with pytest.raises(DumpError, match="does not end"):
+        list(read(page(*(card(number, "3 authors") for number in range(3)), endless).encode()).items)
+
+
+def test_a_page_that_names_few_papers() -> None:
+    """Cards with votes and stars stand by themselves, where one in five counts its authors."""
+    document = page(
+        *(
+            f"### {title}\n\n{title} in a line that tells of it, and of nothing else.\n\nUpvote {number}\n\nGitHub 1{number}"
+            + "\n\n3 authors" * (number == 1)
+            for number, (title, _) in enumerate(CARDS[:5])
+        )
+    )
+    assert [(one.votes, one.stars) for one in records(document)] == [
+        (number, 10 + number) for number in range(5)
+    ]
+
+
+def test_a_count_before_a_title_that_is_none() -> None:
+    """A cut page without a head: what stands before the last title is not the comments of the card before."""
+    one = Style(
+        links="numbered", title="plain", width=None, blank=True, votes="before", box=False, submitter="none",
+        dates="short", comments="none", stars="none", menu=False, foot=False, stamp="none", fence=False, quote=False,
+        listed=False, repeat_marks=False, double=False, cut="marker", missing=0.0, summaries=True, definitions=False,
+        language="Image of", seed=0, count=4,
+    )  # fmt: skip
+    *found, cut = items(render(one).text)
+    assert [(item.votes, item.comments) for item in found if isinstance(item, Record)] == [
+        (9, None),
+        (2, None),
+        (None, None),
+    ]
+    assert isinstance(cut, Reject)
+
+
+def test_a_leap_day_before_all_years() -> None:
+    """A crawler's stamp of the year 1: the page's own day holds, without a year, and no card gets one."""
+    document = page(card(0, "3 authors", "Feb 29"), card(1, "8 authors")).replace("2026-06-29", "0001-01-01")
+    dated = document.replace("Jun 29", "Feb 29")
+    assert read(dated.encode()).date == DumpDate(month=2, day=29)
+    assert records(document.replace("Jun 29\n", ""))[0].published_at is None
+
+
+def test_a_month_and_a_number_that_is_no_day() -> None:
+    """The day is looked for further on in the head."""
+    document = page(card(0, "3 authors"), card(1, "8 authors"))
+    assert read(document.replace("Jun 29", "Aug\n\n99\n\nJun\n\n28").encode()).date == DumpDate(
+        year=2026, month=6, day=28
+    )
 
 
 def test_a_date_that_no_year_has_is_absent() -> None:
@@ -636,6 +816,15 @@ def test_nothing_behind_a_gap_is_taken(taken: str, lost: set[str]) -> None:
     }
     assert {key for key, value in shown.items() if not value} == lost
     assert [one.votes for one in found] == [5, 6, 7, 8]
+
+
+def test_a_gap_before_an_empty_link() -> None:
+    """It shows nothing, and what was cut out before it is not missed for that."""
+    document = NUMBERED.replace("[ 2][15]", "[][18]")
+    assert document != NUMBERED
+    found = records(document)
+    assert [one.votes for one in found] == [5, 6, 7, 8]
+    assert [one.comments for one in found] == [1, None, 3, 4]
 
 
 def test_votes_before_a_gap_are_nobodys() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from digest.ingest.formats.rendering.furniture import (
+    LONGEST_NAMES,
     Kind,
     Piece,
     author_names,
@@ -185,7 +186,7 @@ def _goes_on(block: Block, row: Row, furniture: bool, width: int | None, *, comp
         return True
     if len(block.rows) <= _TITLE_ROWS and _is_whole(block, last):
         return False
-    if _is_apart(last, row, width):
+    if _is_apart(last, row, width) or (compact and _may_be_apart(last, row)):
         return False
     if furniture or row.mark or _starts_anew(row):
         return _is_wrapped_tail(block, row, width, compact=compact)
@@ -193,6 +194,11 @@ def _goes_on(block: Block, row: Row, furniture: bool, width: int | None, *, comp
 
 
 _SHORT = 80
+#: Characters of a row of names, whatever the width.
+_LONGEST_NAMED = 160
+#: Words that names and organisations have in lower case.
+_SMALL_WORDS = "and of for the at in de van von der den da di la le del bin al el ten dos du &"
+_SMALL = frozenset(_SMALL_WORDS.split())
 
 
 def _is_apart(last: Row, row: Row, width: int | None) -> bool:
@@ -200,6 +206,17 @@ def _is_apart(last: Row, row: Row, width: int | None) -> bool:
     if not _ends(last.text) or (width is not None and not _had_room(last, row, width)):
         return False
     return bool(author_names(row.text)) or (len(row.text) < _SHORT and not _ends(row.text))
+
+
+def _may_be_apart(last: Row, row: Row) -> bool:
+    """Tell whether a row behind the end of a sentence reads as names or an organisation, whatever the width.
+
+    Where blank lines are missing nothing else ends a text whose last row happens to be full.
+    """
+    if not _ends(last.text) or len(row.text) > _LONGEST_NAMED or _ends(row.text):
+        return False
+    words = row.text.replace(",", " ").split()
+    return all(word[0].isupper() or word in _SMALL for word in words) and not author_names(last.text)
 
 
 def _is_whole(block: Block, last: Row) -> bool:
@@ -258,7 +275,7 @@ def _is_wrapped_tail(block: Block, row: Row, width: int | None, *, compact: bool
     last = block.rows[-1]
     if width is None or _ends(last.text) or _had_room(last, row, width):
         return False
-    return not compact or (len(block.rows) > 1 and is_prose(block.text))
+    return not compact or (len(block.rows) > 1 and is_prose(block.text) and not starts_with_names(block.text))
 
 
 def restored(block: Block) -> str:
@@ -296,9 +313,11 @@ def read_pieces(block: Block) -> list[Piece]:
 
 
 def _is_list_of_names(text: str) -> bool:
-    return starts_with_names(text) and any(
-        piece.kind is Kind.NAMES for piece in pieces(text[:20_000], "")[:3]
-    )
+    if not starts_with_names(text):
+        return False
+    if len(text) > LONGEST_NAMES:
+        text = text[:LONGEST_NAMES].rpartition(",")[0]
+    return any(piece.kind is Kind.NAMES for piece in pieces(text, "")[:3])
 
 
 def _runs(row: Row) -> Iterator[tuple[str, Link | None]]:

@@ -12,7 +12,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from digest.errors import DumpError
 from digest.ingest.arxiv import arxiv_id
@@ -349,13 +349,20 @@ def _comments(card: _Card, habits: Habits) -> int | None:
         if piece.kind is Kind.COMMENTS:
             return piece.number
     behind = False
-    for before, piece in zip(card.tail, card.tail[1:], strict=False):
+    for number, (before, piece) in enumerate(pairwise(card.tail), 2):
         behind = behind or before.kind in (Kind.DATE, Kind.AUTHORS)
         if piece.kind is Kind.COUNT and behind:
             beside = before.kind is Kind.DATE and before.row == piece.row
             voted = habits.votes_before or any(p.kind is Kind.VOTES for p in card.lead + card.tail)
-            return piece.number if beside or voted else None
+            return piece.number if beside or (voted and not _opens_text(card.tail[number:])) else None
     return None
+
+
+def _opens_text(pieces: list[Piece]) -> bool:
+    """Tell whether some text comes next: a title that was not known as one, and what stood before it is of it."""
+    return any(
+        piece.kind in (Kind.WORDS, Kind.NAMES, Kind.PROSE) and not is_page(piece.text) for piece in pieces[:1]
+    )
 
 
 def _dated(pieces: list[Piece]) -> DumpDate | None:

@@ -191,8 +191,6 @@ def pieces(text: str, target: str) -> list[Piece]:
     """Take a short text apart at its dots, and say what each piece is."""
     found: list[Piece] = []
     dotted = _DOT.search(text)
-    if len(text) > _LONGEST and not dotted:
-        return [Piece(Kind.WORDS, text, target=target)]
     for number, part in enumerate(_DOTS.split(text) if dotted else [text]):
         if number:
             found.append(Piece(Kind.DOT))
@@ -252,6 +250,10 @@ def paper_of(target: str) -> str | None:
     return arxiv_id(target) if "://" in target else None
 
 
+#: Characters of a list of names that is read.
+LONGEST_NAMES = 20_000
+
+
 def starts_with_names(text: str) -> bool:
     """Tell whether a text starts as a list of names does."""
     by = _BY.match(text)
@@ -261,7 +263,7 @@ def starts_with_names(text: str) -> bool:
 
 def author_names(text: str) -> tuple[str, ...]:
     """Read a list of two names or more; one name needs the word before it."""
-    if len(text) > 20_000:
+    if len(text) > LONGEST_NAMES:
         return ()
     by = _BY.match(text)
     names = _AND.split(text[by.end() :] if by else text)

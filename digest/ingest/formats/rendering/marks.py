@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from digest.errors import DumpError
 
@@ -113,9 +114,7 @@ def references(data: bytes) -> Callable[[int], str]:
     """
     offsets: dict[int, int] = {}
     if b"]:" in data:
-        for match in _NUMBER_ONLY.finditer(data):
-            if len(offsets) >= _MOST_REFERENCES:
-                break
+        for match in islice(_NUMBER_ONLY.finditer(data), _MOST_REFERENCES):
             offsets.setdefault(int(match[1]), match.start())
 
     def address(number: int) -> str:

@@ -257,7 +257,7 @@ def _pieces(block: Block) -> list[Piece]:
 _LIKE_TITLES = {Kind.WORDS, Kind.NAMES, Kind.PROSE}
 #: Share of the longer words; of a title most have one, of a sentence few.
 _CAPITALS = 0.4
-_BESIDE = {Kind.COUNT, Kind.VOTES, Kind.UPVOTE, Kind.NOTHING, Kind.SUBMITTED, Kind.PAPER}
+_BESIDE = {Kind.COUNT, Kind.VOTES, Kind.UPVOTE, Kind.NOTHING, Kind.SUBMITTED, Kind.PAPER, Kind.CUT}
 
 
 def _is_plain_title(block: Block, ahead: deque[Block], section: Section) -> bool:
