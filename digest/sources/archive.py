@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from digest.sources.dump import Opened, Unreadable
-from digest.sources.reading import read_dump
+from digest.sources.dump import Opened, Oversize, Unreadable
+from digest.sources.reading import HASHED_CAPS, read_dump
 
 #: The list of members is read at once: 1 MiB holds 19,000 with short names, which take 10 MB.
 LIST_BYTES_MAX = 1024 * 1024
@@ -39,6 +39,7 @@ class _Frugal(io.FileIO):
 def open_members(path: Path, *, name: str, cap_bytes: int, modified_at: dt.datetime) -> Iterator[Opened]:
     """Open the members of an archive, sorted by name; hidden and half-written ones are left out.
 
+    What all members over the cap may cost is what one may: thousands of them can share their bytes.
     Encrypted members, and those packed by other means than deflate, are unreadable; archives inside
     the archive are not opened. A member without a date of its own has the archive's.
     """
@@ -60,18 +61,20 @@ def _members(
     members = [member for member in archive.infolist() if _is_wanted(member)]
     if not members:
         yield Unreadable(name=name, reason="the archive holds no files")
+    left_bytes = HASHED_CAPS * cap_bytes
     for member in sorted(members, key=lambda each: each.filename):
         full_name = f"{name}!{member.filename}"
-        reason = _refusal(member)
+        reason = _refusal(member) or ("" if left_bytes > 0 else "the archive unpacks to too much")
         if reason:
             yield Unreadable(name=full_name, reason=reason)
             continue
         at = _member_time(member) or modified_at
         try:
-            with archive.open(
-                member
-            ) as stream:  # yielded unnamed: a name would keep it while the next is read
-                yield read_dump(stream, name=full_name, cap_bytes=cap_bytes, modified_at=at)
+            with archive.open(member) as stream:
+                found = read_dump(stream, name=full_name, cap_bytes=cap_bytes, modified_at=at)
+            left_bytes -= found.size_bytes if isinstance(found, Oversize) else 0
+            yield found
+            del found  # its bytes, before the next one's come
         except _BROKEN as error:
             yield Unreadable(name=full_name, reason=f"damaged in the archive: {error}")
 

@@ -144,6 +144,23 @@ def test_member_over_the_cap_is_measured(tmp_path: Path) -> None:
     ]
 
 
+def test_bombs_cost_together_what_one_may(tmp_path: Path) -> None:
+    """Members can share their bytes, so that an archive of 1 MB held the program for a day; what fits is still read."""
+    bombs = [(f"{number:02}", b"\0" * 8_000) for number in range(9)]
+    *first, late, last = opened(tmp_path, packed(*bombs[:2], ("02", b"rye"), *bombs[3:]))
+    assert [type(found) for found in first] == [
+        Oversize,
+        Oversize,
+        RawDump,
+        Oversize,
+        Unreadable,
+        Unreadable,
+        Unreadable,
+    ]
+    assert late == Unreadable(name="a.zip!07", reason="the archive unpacks to too much")
+    assert last == Unreadable(name="a.zip!08", reason="the archive unpacks to too much")
+
+
 def test_bomb_is_refused_in_little_memory(tmp_path: Path) -> None:
     """50 MB of zeros in 50 KB: refused at a cap of 1 MB, with under 3 MB held."""
     data = packed(("m", bytes(50_000_000)))
