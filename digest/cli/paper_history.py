@@ -66,7 +66,9 @@ def show(console: Console, shown: dict[str, Any], told: History) -> None:
 
 
 def _show_tables(console: Console, told: History) -> None:
-    days = [(day.day, *(_most(day, name) for name in _COUNTS)) for day in told.days]
+    counts = [(day.day, [_most(day, name) for name in _COUNTS]) for day in told.days]
+    # Feeds and text count nothing: their days would be empty rows.
+    days = [(day, *most) for day, most in counts if any(count is not None for count in most)]
     gain = [getattr(told.gain_per_day, name) for name in _COUNTS]
     gains = ("gain a day", *("" if value is None else f"{value:.1f}" for value in gain))
     happened = [(event.day, event.kind, _event(str(event.kind), event.text)) for event in told.events]
@@ -75,12 +77,13 @@ def _show_tables(console: Console, told: History) -> None:
         for text in told.texts
     ]
     for title, columns, rows in (
-        ("Counts, the most of each day", ("day", *_COUNTS), [*days, gains]),
+        ("Counts, the most of each day", ("day", *_COUNTS), [*days, gains] if days else []),
         ("What happened", ("day", "what", ""), happened),
         ("Texts", ("text", "first seen", "last seen", "dumps", "without arXiv id", "title"), texts),
     ):
-        console.print()
-        console.print(table(title, columns, rows))
+        if rows:
+            console.print()
+            console.print(table(title, columns, rows))
 
 
 def _event(kind: str, text: str) -> str:

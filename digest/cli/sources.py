@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from digest.cli.app import Json, session
-from digest.cli.output import emit, moment, plain, plural, table
+from digest.cli.output import emit, moment, plain, table
 from digest.pipeline.health import SourceHealth
 from digest.sources.request import shown
 from digest.sources.source import Source, SourceKind
@@ -114,7 +114,8 @@ def _next(health: SourceHealth) -> str:
 def _notes(health: SourceHealth) -> Iterable[str]:
     """What the table has no room for."""
     if health.failures:
-        yield f"{plural(health.failures, 'look')} failed in a row: {health.reason or 'no reason given'}"
+        failed = "the last look" if health.failures == 1 else f"the last {health.failures:,} looks"
+        yield f"{failed} failed: {health.reason or 'no reason given'}"
     if health.missing_fields:
         yield f"no longer gives {', '.join(health.missing_fields)}"
     for dump in health.unread:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
-from digest.cli.output import emit, errors, moment, plain
+from digest.cli.output import emit, errors, moment, plain, plural
 from digest.scheduler import SPIKE
 from digest.store import alarms, dumps, editions, health, ledger, papers, subscribers
 from digest.store.alarms import Raised
@@ -83,7 +83,9 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     console.print(f"dumps        {_counts(document['dumps'])}; last {moment(document['last_dump_at'])}")
     console.print(f"papers       {document['papers']:,}")
     console.print(
-        f"edition      {edition['date']}, {edition['papers']} papers" if edition else "edition      none yet"
+        f"edition      {edition['date']}, {plural(edition['papers'], 'paper')}"
+        if edition
+        else "edition      none yet"
     )
     if document["held_until"]:
         console.print(f"             today's waits for a source until {moment(document['held_until'])}")

@@ -83,6 +83,16 @@ def test_a_paper_with_its_history_for_people(run: Run, two_days: Path) -> None:
     assert text not in shown
 
 
+def test_what_was_never_counted_has_no_counts(run: Run, site: Path) -> None:
+    """A paper of a text dump has no row of blanks for each day that it was listed, and no gain."""
+    (site / "page.txt").write_text(layout_b(CARDS), encoding="utf-8")
+    assert run("ingest", "page.txt", "--seen-on", f"{TODAY}").code == 0
+    shown = run("papers", "show", "1")
+    assert "Counts" not in shown.out
+    assert "gain a day" not in shown.out
+    assert "What happened" in shown.out
+
+
 def test_merging_and_taking_it_back(run: Run, two_days: Path) -> None:
     """The other name leads to the paper, which lists it; what was said is listed, and gone once it is taken back."""
     assert run("papers", "merge", "2", "1").out.startswith("Paper 1: ")

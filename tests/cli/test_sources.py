@@ -72,7 +72,7 @@ def test_a_bad_day(run: Run, held: Path) -> None:
     done = run("sources", "status")
     assert (done.code, done.err) == (0, "")
     assert "page short 0 of 40 never 2026-11-20 08:05 UTC" in " ".join(done.out.split())
-    assert "page: 1 look failed in a row: HTTP 503\n" in done.out
+    assert "page: the last look failed: HTTP 503\n" in done.out
     assert "today.json: line 1: not JSON" in done.out
     assert "Today's edition waits until 2026-11-20 12:00 UTC.\n" in done.out
     document = run("sources", "status", "--json").json

@@ -1,7 +1,8 @@
-"""digest status: a spike of sign-ups is told in words and in JSON."""
+"""digest status: a spike of sign-ups is told in words and in JSON, and one paper is one."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 from digest.settings import load
@@ -9,6 +10,7 @@ from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.wiring import App
 from tests.cli.conftest import Run
+from tests.factories import daily_papers
 
 
 def test_a_spike_of_sign_ups(run: Run, site: Path) -> None:
@@ -22,6 +24,15 @@ def test_a_spike_of_sign_ups(run: Run, site: Path) -> None:
     sign_up("dora")
     assert run("status", "--json").json["signups"] == {"last_hour": 3, "usual_at_most": 2, "spike": True}
     assert "sign-ups     3 in the last hour: a spike, more than web.signup_alarm = 2\n" in run("status").out
+
+
+def test_an_edition_of_one_paper(run: Run, site: Path) -> None:
+    """One paper is no `1 papers`."""
+    today = dt.datetime.now(dt.UTC).date()
+    (site / "page.json").write_bytes(daily_papers(["On Bread"], day=today))
+    assert run("ingest", "page.json").code == 0
+    assert run("edition", "publish").code == 0
+    assert f"edition      {today}, 1 paper\n" in run("status").out
 
 
 def sign_up(*names: str) -> None:
