@@ -13,7 +13,7 @@ from digest.errors import DumpError
 from digest.ingest.formats.rendering import cards, read, recognises
 from digest.ingest.formats.rendering.blocks import Block
 from digest.ingest.formats.rendering.marks import Link, Row, Segment
-from digest.ingest.formats.rendering.survey import Habits, Section
+from digest.ingest.formats.rendering.sections import Habits, Section
 from digest.ingest.record import DumpDate, Record, Reject
 from tests.ingest.renderer import Style, render
 from tests.ingest.sample import CARDS

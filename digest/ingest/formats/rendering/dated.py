@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from digest.ingest.dates import parse_head_date, resolve
 from digest.ingest.formats.rendering.furniture import Kind
-from digest.ingest.formats.rendering.survey import Section
+from digest.ingest.formats.rendering.sections import Section
 from digest.ingest.record import DumpDate
 
 #: Bytes; a crawler writes its stamp first.
