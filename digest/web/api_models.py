@@ -174,11 +174,18 @@ class Paper(_Given):
     id: int = Field(description="stays the same, and means nothing")
     title: str
     abstract: str = Field(description="empty where none is known")
+    summary: str = Field(description="a line or two that a dump gives in place of an abstract, or beside it")
     authors: list[str]
     arxiv_id: str | None
+    doi: str | None
     url: str | None = Field(description="page of the paper")
+    project_url: str | None
     code_urls: list[str]
     votes: int | None
+    comments: int | None
+    stars: int | None = Field(description="of its repository")
+    organisation: str | None
+    keywords: list[str]
     first_seen: dt.date
     topics: list[str] = Field(description="ids of the topics it is about, surest first")
 

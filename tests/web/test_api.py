@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from digest.deliver.delivery import Kind
 from digest.errors import PreferenceError
+from digest.ingest.record import Details
 from digest.settings import MailSettings, WebSettings
 from digest.store import consents, papers
 from digest.store.database import Database
@@ -434,6 +435,15 @@ def test_a_paper(desk: Desk) -> None:
             url="https://example.org/kite",
             code_url="https://example.org/code",
             votes=7,
+            comments=2,
+            stars=30,
+            doi="10.5555/kite",
+            details=Details(
+                summary="Kites, in a line.",
+                organisation="The Kite Lab",
+                keywords=("wind",),
+                project_url="javascript:alert(1)",
+            ),
         )
         list_records(conn, [known])
     found = desk.client.get("/api/v1/papers/1").json()
@@ -442,11 +452,18 @@ def test_a_paper(desk: Desk) -> None:
         "id": 1,
         "title": "A Kite",
         "abstract": "We study: A Kite.",
+        "summary": "Kites, in a line.",
         "authors": ["Ada Example", "Bo Sample"],
         "arxiv_id": "2611.00001",
+        "doi": "10.5555/kite",
         "url": "https://example.org/kite",
+        "project_url": None,
         "code_urls": ["https://example.org/code"],
         "votes": 7,
+        "comments": 2,
+        "stars": 30,
+        "organisation": "The Kite Lab",
+        "keywords": ["wind"],
         "first_seen": "2026-11-20",
         "topics": ["kites"],
     }
@@ -499,7 +516,7 @@ def test_a_merged_paper_answers_to_both_ids(desk: Desk) -> None:
         list_records(conn, clean_records("A Kite", "On Bread"), "1")
         both = [
             clean_record(title, arxiv_id="2611.00009", position=n)
-            for n, title in enumerate(("On Bread", "A Kite"))
+            for n, title in enumerate(("On Bread", "A Kite"), 1)
         ]
         list_records(conn, both, "2")
     kite, bread = (desk.client.get(f"/api/v1/papers/{paper}") for paper in (1, 2))
