@@ -36,6 +36,18 @@ def back_off(failures: int, every: dt.timedelta) -> dt.timedelta:
     return min(FIRST_BACK_OFF * (1 << doublings), max(every, BACK_OFF_MAX))
 
 
+def _next(state: SourceState, now: dt.datetime, every: dt.timedelta) -> dt.datetime:
+    """When it is due again: counted from when it was due now, where it was looked at not much later than that.
+
+    Counted from the end of the look, what is asked once a day would come half a minute later each day, and after some
+    months too late for the edition.
+    """
+    due = state.next_at
+    if due is None or state.failures or not due <= now < due + every / 2:
+        return now + every
+    return due + every
+
+
 def after(
     state: SourceState,
     now: dt.datetime,
@@ -57,7 +69,7 @@ def after(
     """
     tried = replace(state, tried_at=now, validators=validators, reason=reason, wait_until=None)
     if reason is None:
-        return replace(tried, succeeded_at=now, next_at=now + every, failures=0)
+        return replace(tried, succeeded_at=now, next_at=_next(state, now, every), failures=0)
     failures, asked = state.failures + 1, min(later or dt.timedelta(0), WAIT_MAX)
     next_at = now + max(back_off(failures, every), asked)
     return replace(tried, next_at=next_at, wait_until=now + asked if asked else None, failures=failures)

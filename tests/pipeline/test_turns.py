@@ -66,6 +66,25 @@ def test_after_success() -> None:
 
 
 @pytest.mark.parametrize(
+    ("due", "failures", "next_at"),
+    [
+        (NOW, 0, NOW + DAY),
+        (NOW - MINUTE, 0, NOW - MINUTE + DAY),
+        (NOW - DAY / 2 + MINUTE, 0, NOW + DAY / 2 + MINUTE),
+        (NOW - DAY / 2, 0, NOW + DAY),
+        (NOW - 9 * DAY, 0, NOW + DAY),
+        (NOW + MINUTE, 0, NOW + DAY),
+        (NOW - MINUTE, 1, NOW + DAY),
+        (None, 0, NOW + DAY),
+    ],
+)
+def test_its_hour_stays(due: dt.datetime | None, failures: int, next_at: dt.datetime) -> None:
+    """What is asked once a day keeps its time of day, unless it was long down, failed, or a person asked before it."""
+    state = after(replace(FRESH, next_at=due, failures=failures), NOW, every=DAY, validators={})
+    assert state.next_at == next_at
+
+
+@pytest.mark.parametrize(
     ("later", "next_at", "wait_until"),
     [
         (None, NOW + 10 * MINUTE, None),
