@@ -50,7 +50,8 @@ class Labels:
         found = self._by_id([owner.arxiv_id for owner in owners if owner.arxiv_id])
         missing = [owner for owner in owners if owner not in found]
         free, taken = self._free(missing), self._change.claimed
-        # Titles may have become those of a paper that is shown as one with them: texts are surer.
+        self._find_emptied(missing)
+        # What reads titles otherwise than before may give one that another paper had: texts are surer.
         for owner in sorted(missing, key=lambda owner: not self._told(owner)):
             candidates = sorted(self._held.get(owner, set()) & free) or sorted(self._emptied(owner))
             paper = next((paper for paper in candidates if paper not in taken), None)
@@ -68,26 +69,21 @@ class Labels:
     def _by_id(self, ids: Collection[str]) -> dict[Owner, int]:
         found = {Owner(its): paper for its in ids if (paper := self._change.adopted.get(its))}
         for piece in pieces(ids):
-            rows = self._conn.execute(
-                sa.select(papers.c.id, papers.c.arxiv_id).where(papers.c.arxiv_id.in_(piece))
-            )
-            found.update({Owner(row.arxiv_id): row.id for row in rows})
+            query = sa.select(papers.c.id, papers.c.arxiv_id).where(papers.c.arxiv_id.in_(piece))
+            found.update({Owner(row.arxiv_id): row.id for row in self._conn.execute(query)})
         return found
 
     def _free(self, owners: Iterable[Owner]) -> set[int]:
-        """Of the papers that hold their records, those without an arXiv id; and those that a replay has emptied."""
+        """Of the papers that hold their records, those without an arXiv id."""
         held = {paper for owner in owners for paper in self._held.get(owner, ())}
         free: set[int] = set()
         for piece in pieces(held):
-            free.update(
-                self._conn.scalars(
-                    sa.select(papers.c.id).where(papers.c.id.in_(piece), papers.c.arxiv_id.is_(None))
-                )
-            )
-        self._find_emptied(owners)
+            query = sa.select(papers.c.id).where(papers.c.id.in_(piece), papers.c.arxiv_id.is_(None))
+            free.update(self._conn.scalars(query))
         return free
 
     def _find_emptied(self, owners: Iterable[Owner]) -> None:
+        """Papers that a replay has emptied, by the titles and texts that they had."""
         self._by_title: dict[str, set[int]] = {}
         titles = {title for owner in owners for title in self._titles[owner]}
         for row in self._hidden(papers.c.title_key, titles):

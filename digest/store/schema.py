@@ -124,7 +124,8 @@ papers = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     # Two papers never share an arXiv id, and no paper has two.
     sa.Column("arxiv_id", sa.Text, unique=True),
-    sa.Column("title_key", sa.Text, nullable=False),  # of the text that is or was shown
+    # Of what it shows; of what it listed itself, once a replay has emptied it.
+    sa.Column("title_key", sa.Text, nullable=False),
     # None once no dump lists the paper, or once it is another: shown to nobody.
     sa.Column("revision_id", sa.ForeignKey("revisions.id"), index=True),
     # Nobody sees a paper either while the dump that brought it is being read.
