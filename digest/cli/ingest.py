@@ -51,7 +51,9 @@ def run(
     json: Json = False,
 ) -> None:
     """Read dumps into the store: new, revised, seen and rejected per dump. The same dump again changes nothing."""
-    if bool(paths) == bool(sources):
+    if paths and sources:
+        raise UsageError("either PATH… or --source NAME, not both: each is read as of its own source")
+    if not paths and not sources:
         raise UsageError("name what to read: PATH…, or --source NAME")
     if sources and seen_on:
         raise UsageError("--seen-on is for files: a source says itself which day it was asked for")

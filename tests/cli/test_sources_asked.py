@@ -73,7 +73,7 @@ def test_the_folder_by_name(run: Run, server: WebServer) -> None:
     ("arguments", "said"),
     [
         ("ingest", "name what to read: PATH…, or --source NAME"),
-        ("ingest dump.json --source kites", "name what to read: PATH…, or --source NAME"),
+        ("ingest dump.json --source kites", "either PATH… or --source NAME, not both"),
         ("ingest --source bread", "bread: no such source; there are folder, gone, hub, kites"),
         ("ingest --source kites --seen-on 2026-11-20", "--seen-on is for files"),
     ],
