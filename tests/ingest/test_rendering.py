@@ -659,6 +659,13 @@ def test_names_behind_a_full_row_are_not_of_the_text(row: str, field: str, value
         assert (one.authors if field == "authors" else one.details.organisation) == value
 
 
+def test_a_rule_at_the_start_opens_nothing() -> None:
+    """A blank line behind it: what follows is the page, not facts about it that end at the next rule."""
+    document = "---\n\n" + page(*(card(number, "3 authors") for number in range(3)))
+    assert [one.title for one in records(document)] == [title for title, _ in CARDS[:3]]
+    assert read(document.encode()).date == DumpDate(year=2026, month=6, day=29)
+
+
 def test_emphasis_on_words_of_a_title_stays() -> None:
     """What starts and ends with marks is not in them as a whole."""
     assert records(
