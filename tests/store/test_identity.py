@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from digest.ingest.alike import Text, alike, opening
 from digest.ingest.identity import Name
 from digest.ingest.paper import CleanRecord, Sighting, current
-from digest.store import dumps, papers, revisions, sightings
+from digest.store import dumps, papers, placing, revisions, sightings
 from digest.store.database import Database
 from digest.store.schema import papers as papers_table
 from digest.store.schema import sightings as sightings_table
@@ -418,3 +418,14 @@ def test_one_paper_becomes_three(database: Database) -> None:
         assert {paper.arxiv_id: paper.abstract for paper in papers.every(conn)} == dict.fromkeys(
             (LOW, MID, HIGH), LONG
         )
+
+
+def test_more_papers_than_are_decided_beforehand(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dump tells of known papers is shown of all of them, those left to the switch among them."""
+    monkeypatch.setattr(placing, "PIECE", 2)
+    titles = ["A Kite", "A Boat", "A Loom", "A Bread", "A Sled"]
+    with database.write() as conn:
+        for votes in (1, 2):
+            records = [clean_record(title, position=n, votes=votes) for n, title in enumerate(titles, 1)]
+            list_records(conn, records, f"{votes}", dated=TODAY + votes * DAY)
+            assert [paper.votes for paper in papers.every(conn)] == [votes] * len(titles)
