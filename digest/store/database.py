@@ -136,7 +136,10 @@ def _postgresql(url: URL, *, read_only: bool) -> Engine:
     if read_only:
         options += " -c default_transaction_read_only=on"
     # After those of the URL, such as a search_path, which would be lost otherwise.
-    given = {"options": f"{url.query.get('options', '')} {options}".strip(), "connect_timeout": CONNECT_TIMEOUT_S}
+    given = {
+        "options": f"{url.query.get('options', '')} {options}".strip(),
+        "connect_timeout": CONNECT_TIMEOUT_S,
+    }
     return sa.create_engine(url, connect_args=given, pool_pre_ping=True, **_COMMON)
 
 

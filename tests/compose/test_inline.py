@@ -9,7 +9,7 @@ from types import ModuleType
 
 import jinja2
 import pytest
-from lxml import html as lxml_html  # type: ignore[import-untyped] # it ships no types
+from lxml import html as lxml_html
 from premailer import Premailer
 
 from digest.compose import inline
