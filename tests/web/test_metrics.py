@@ -77,7 +77,9 @@ def test_a_bad_day(database: Database, tmp_path: Path) -> None:
     clock = Clock()
     app = make_app(database, tmp_path, clock=clock, admin="ops@example.org")
     for week in range(4, 0, -1):
-        clock.now = NOW - 7 * week * DAY - 3 * HOUR  # before the hour of publication, so that it is missed at it
+        clock.now = (
+            NOW - 7 * week * DAY - 3 * HOUR
+        )  # before the hour of publication, so that it is missed at it
         dump = raw_dump([f"Paper {week} {number}" for number in range(8)], day=clock.now.date())
         app.ingest([dump], IngestOptions(source=FOLDER))
     publish_edition(database, day=NOW.date() - 7 * DAY)
