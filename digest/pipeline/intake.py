@@ -26,6 +26,8 @@ from digest.store.sightings import Forgotten
 
 #: Papers of dumps older than this are history: searchable and known, never mailed as new.
 BACKGROUND_AGE = dt.timedelta(days=3)
+#: A dump with more rows that are no papers is none: each is kept with its reason, in memory and in the store.
+MOST_REJECTS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +221,8 @@ class Intake:
             result = item if isinstance(item, Reject) else checked(item)
             if isinstance(result, Reject):
                 self.rejects.append((result.line, result.reason))
+                if len(self.rejects) > MOST_REJECTS:
+                    raise DumpError(f"more than {MOST_REJECTS:,} rows are no papers", line=result.line)
             else:
                 self.fields.update(given(result.record))
                 yield result

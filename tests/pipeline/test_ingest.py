@@ -196,6 +196,15 @@ def test_rejected_rows_are_listed(database: Database) -> None:
         assert dumps.rejected(conn, kept.id) == list(report.rejected), "not twice"
 
 
+def test_a_dump_of_too_many_rejects(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dump with more rows that are no papers than are kept is quarantined whole, with the line where it was enough."""
+    monkeypatch.setattr("digest.pipeline.intake.MOST_REJECTS", 2)
+    rows = ["A Kite", *(f"{'Kite ' * 401}{number}" for number in range(3))]
+    (report,) = take(database, raw_dump(rows))
+    assert (report.status, report.reason) == ("quarantined", "line 4: more than 2 rows are no papers")
+    assert stored(database) == []
+
+
 @pytest.mark.parametrize(
     ("age_days", "as_new", "background"), [(3, False, False), (4, False, True), (4, True, False)]
 )
