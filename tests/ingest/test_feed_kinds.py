@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import string
 from dataclasses import replace
 from typing import Any
@@ -110,11 +111,15 @@ def test_records_are_counted_and_their_lines_known(kind: str) -> None:
 _WORD = st.text(string.ascii_letters + "äéøß‐0123456789-+<>&'\"$\\^{}=", min_size=1, max_size=12)
 _LINE = st.lists(_WORD, min_size=1, max_size=12).map(" ".join).filter(lambda text: text[:1].isalpha())
 _NAME = st.text(string.ascii_letters + "äéøß-'", min_size=1, max_size=10).map(str.capitalize)
+#: `A<p>0` is a mark of HTML to whoever reads it in a feed, and no formula.
+_TAG = re.compile(r"<[A-Za-z/!?][^<]*>")
 _PAPERS = st.lists(
     st.builds(
         Listed,
-        title=_LINE.filter(lambda text: text[-1].isalnum()),
-        abstract=st.lists(_LINE, min_size=1, max_size=5).map(lambda lines: f"{ABSTRACT} {' '.join(lines)}."),
+        title=_LINE.filter(lambda text: text[-1].isalnum() and not _TAG.search(text)),
+        abstract=st.lists(_LINE, min_size=1, max_size=5)
+        .map(lambda lines: f"{ABSTRACT} {' '.join(lines)}.")
+        .filter(lambda text: not _TAG.search(text)),
         authors=st.lists(st.tuples(_NAME, _NAME).map(" ".join), min_size=1, max_size=4, unique=True).map(
             tuple
         ),
