@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from digest.ingest.formats.feed.entry import Text
-from digest.ingest.formats.feed.prose import is_page, plain
+from digest.ingest.formats.feed.prose import is_post, plain
 
 #: Characters of plain text: less is a teaser,
 _SHORTEST = 200
@@ -79,7 +79,7 @@ def reads_like_an_abstract(abstract: str, texts: Sequence[Text]) -> bool:
     if (
         not _SHORTEST <= len(abstract) <= _LONGEST
         or _POST.search(abstract)
-        or any(is_page(text.raw) for text in texts)
+        or any(is_post(text.raw) for text in texts)
     ):
         return False
     words = {word.lower() for word in _SPEAKS_OF.findall(abstract)}

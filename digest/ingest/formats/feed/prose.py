@@ -52,7 +52,7 @@ def _joined(text: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def is_page(text: str) -> bool:
+def is_post(text: str) -> bool:
     """Tell whether a text has what posts have, and abstracts have not: headings, lists, pictures, code.
 
     One heading is the word "Abstract" that publishers put first.
