@@ -13,13 +13,25 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from _pytest.terminal import TerminalReporter
 
 from digest.store import migrate
 from digest.store.database import Database
 from tests.factories import NOW, Clock
+from tests.faults import report
 
 #: From the name of a database to its URL; the database is made, empty.
 MakeUrl = Callable[[], str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Be ready to keep what the fault runs count; asked here because of several processes the first collects nothing."""
+    report.begin(config)
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Make a page, or a few tables, of it."""
+    report.end(terminalreporter, config)
 
 
 @pytest.fixture
