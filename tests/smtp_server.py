@@ -22,7 +22,7 @@ As a process of its own, for tests that kill the sender (`ServerProcess` starts 
 
     python tests/smtp_server.py --log FILE --port-file FILE
 
-appends one JSON line per message (message_id, recipient, sha256, size_bytes, connection), flushed and
+appends one JSON line per message (message_id, recipient, sha256, size_bytes, connection, opened_s), flushed and
 synced to disk, before it answers 250.
 """
 
@@ -100,6 +100,7 @@ class Accepted:
     recipient: str  #: the first one
     data: bytes  #: as the client meant it: dots unstuffed, without the final dot
     connection: int  #: from 1, in order of arrival
+    opened_s: float = 0.0  #: when the connection was, by the clock that all processes of the machine share
 
     @property
     def message_id(self) -> str:
@@ -142,6 +143,8 @@ class SmtpServer:
         self._lock = threading.Lock()
         self._reached: dict[str, int] = {}
         self._log: IO[bytes] | None = log.open("ab", buffering=0) if log else None
+        self._syncing = threading.Lock()
+        self._written = self._synced = 0
         self._clients: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
@@ -205,10 +208,21 @@ class SmtpServer:
                 "sha256": hashlib.sha256(message.data).hexdigest(),
                 "size_bytes": len(message.data),
                 "connection": message.connection,
+                "opened_s": message.opened_s,
             }
-            # Unbuffered and opened for appending: one write is one whole line, whatever the threads.
-            self._log.write(json.dumps(line).encode() + b"\n")
-            os.fsync(self._log.fileno())
+            self._write(self._log, json.dumps(line).encode() + b"\n")
+
+    def _write(self, log: IO[bytes], line: bytes) -> None:
+        """Return when the line is on the disk; those who wait for a sync are served by the next one together."""
+        with self._lock:
+            # Unbuffered and opened for appending: one write is one whole line.
+            log.write(line)
+            self._written = mine = self._written + 1
+        with self._syncing:
+            if self._synced < mine:
+                upto = self._written
+                os.fsync(log.fileno())
+                self._synced = upto
 
     def swap(self, plain: socket.socket, secure: socket.socket) -> None:
         """Remember the socket that TLS put in another's place."""
@@ -250,6 +264,7 @@ class _Talk:
         self.sender: str | None = None  # "" is the null sender
         self.recipients: list[str] = []
         self.secure = server.implicit_tls is not None
+        self.opened_s = time.monotonic()
 
     def run(self) -> None:
         if self.server.implicit_tls:
@@ -351,7 +366,8 @@ class _Talk:
         if not self.recipients:
             self._send("554 5.5.1 no valid recipients")
         else:
-            self._finish(Accepted(self.sender or "", self.recipients[0], data, self.number))
+            message = Accepted(self.sender or "", self.recipients[0], data, self.number, self.opened_s)
+            self._finish(message)
         self.sender, self.recipients = None, []
 
     def _finish(self, message: Accepted) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -17,10 +18,15 @@ from digest.settings import DatabaseSettings
 from digest.sources.dump import RawDump
 from digest.store import ledger
 from digest.store.database import Database
+from digest.store.deliveries import OPEN
 from digest.store.schema import deliveries
+from digest.subscribers.subscriber import Schedule
 from digest.wiring import App, utc_now
 from tests.factories import add_subscriber, daily_papers, make_settings
 from tests.smtp_server import ServerProcess
+
+#: The command that ends when all is sent.
+SEND = ("send", "--json")
 
 _ROOT = Path(__file__).parents[2]
 _TITLES = tuple(f"On {what} and the {other}" for what in ("Kites", "Bread") for other in "abcdefgh")
@@ -34,6 +40,7 @@ class Installation:
     Attributes:
         folder: Data folder, with the senders' locks.
         url: Of the database.
+        more: Other settings: `DKIM__SELECTOR` stands for `dkim.selector`.
     """
 
     folder: Path
@@ -41,9 +48,10 @@ class Installation:
     relay_port: int
     connections: int
     ambiguous: Literal["resend", "park"] = "resend"
+    more: Mapping[str, str] = field(default_factory=dict)
 
-    def start(self) -> subprocess.Popen[str]:
-        """Begin `digest send`."""
+    def environment(self) -> dict[str, str]:
+        """What a process of this installation is given: its settings, and nothing of ours."""
         settings = {
             "DATA_DIR": self.folder,
             "DATABASE__URL": self.url,
@@ -53,15 +61,19 @@ class Installation:
             "RELAY__URL": f"smtp://127.0.0.1:{self.relay_port}",
             "RELAY__CONNECTIONS": self.connections,
             "DELIVERY__AMBIGUOUS": self.ambiguous,
+            "DELIVERY__TICK_S": 0.2,
         }
+        settings |= self.more
         mine = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
-        mine |= {f"DIGEST_{name}": str(value) for name, value in settings.items()} | {
-            "PYTHONPATH": str(_ROOT)
-        }
+        mine |= {f"DIGEST_{name}": str(value) for name, value in settings.items()}
+        return mine | {"PYTHONPATH": str(_ROOT)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Begin `digest send --json`, or another command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "digest", "send", "--json"],
+            [sys.executable, "-m", "digest", *(arguments or SEND)],
             cwd=self.folder,  # no digest.toml of this checkout may be read
-            env=mine,
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,6 +86,11 @@ class Installation:
             query.where(deliveries.c.status == Status.CLAIMED, deliveries.c.begun_at.is_not(None))
         )
         return {row.recipient: row.message_id for row in rows}
+
+    def waits(self, readers: int) -> bool:
+        """Whether any of so many readers is still to be planned for, or a mail to be sent."""
+        balance = self.balance()
+        return balance.eligible < readers or any(balance.statuses.get(status) for status in OPEN)
 
     def of_status(self, status: Status) -> set[str]:
         """Addresses of the deliveries of this status."""
@@ -114,6 +131,7 @@ def install(
     connections: int,
     url: str | None = None,
     ambiguous: Literal["resend", "park"] = "resend",
+    more: Mapping[str, str] | None = None,
 ) -> Installation:
     """Make a database with an edition of today and readers who are due; nothing is planned yet.
 
@@ -130,7 +148,10 @@ def install(
     app.publish(early=True)
     with app.database.write() as conn:
         for number in range(readers):
-            add_subscriber(conn, f"reader{number}@example.org", now=now, due_at=now)
+            # At any hour of the day this runs in, their hour has come.
+            add_subscriber(
+                conn, f"reader{number}@example.org", schedule=Schedule(hour=0), now=now, due_at=now
+            )
     app.database.close()
     return Installation(
         folder=folder,
@@ -138,4 +159,5 @@ def install(
         relay_port=relay.port,
         connections=connections,
         ambiguous=ambiguous,
+        more=more or {},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 
 from digest.relay.smtp import SmtpRelay
@@ -20,7 +21,9 @@ def test_as_a_process(tmp_path: Path) -> None:
             assert len(server.accepted()) == n
         connection.close()
         assert server.stop() == 0
-        assert server.accepted()[0] == {
+        first = server.accepted()[0]
+        assert 0 < first.pop("opened_s") < time.monotonic()
+        assert first == {
             "message_id": "<r1@example.org>",
             "recipient": "r1@example.org",
             "sha256": hashlib.sha256(message("r1").data).hexdigest(),
