@@ -129,6 +129,7 @@ class SmtpServer:
         auth: tuple[str, str] | None = None,
         methods: str = "PLAIN",
         size: int | None = None,
+        offers: tuple[str, ...] = ("8BITMIME",),
         log: Path | None = None,
         keep: bool = True,
         port: int = 0,
@@ -136,6 +137,7 @@ class SmtpServer:
         self.answers = {str(step): script for step, script in (answers or {}).items()}
         self.pipelining, self.starttls, self.implicit_tls = pipelining, starttls, implicit_tls
         self.auth, self.methods, self.size, self.keep = auth, methods, size, keep
+        self.offers = offers
         self.accepted: list[Accepted] = []
         self.lines: list[tuple[int, bytes]] = []
         self.connections = 0
@@ -290,7 +292,7 @@ class _Talk:
         words += ["STARTTLS"] if server.starttls and not self.secure else []
         words += [f"AUTH {server.methods}"] if server.auth else []
         words += [f"SIZE {server.size}"] if server.size is not None else []
-        words += ["8BITMIME", "ENHANCEDSTATUSCODES"]
+        words += [*server.offers, "ENHANCEDSTATUSCODES"]
         lines = [f"250-{word}" for word in words[:-1]] + [f"250 {words[-1]}"]
         self._say("ehlo", argument, "\r\n".join(lines))
 

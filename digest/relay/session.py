@@ -26,6 +26,8 @@ _FIRST_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 _END: Final = b".\r\n"
 #: Printable ASCII without blanks and angle brackets: nothing that ends a command or a path early.
 _PATH: Final = re.compile(r"[!-;=?-~]{1,320}")
+#: The same with letters of all languages, for relays that offer SMTPUTF8 (RFC 6531).
+_WIDE_PATH: Final = re.compile(r"[!-;=?-~\xa1-\ud7ff\ue000-\U0010ffff]{1,320}")
 _AUTH_METHODS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
 #: To pick up what has already arrived.
 _GLANCE_S = 0.1
@@ -151,24 +153,42 @@ class Session(Wire):
         A message is refused at DATA, where a relay would say the same words: they are about this
         message alone, whereas 552 at MAIL would be the site's trouble.
         """
-        limit = self.esmtp_features.get("size", "")
+        features = self.esmtp_features
+        limit = features.get("size", "")
         if limit.isdecimal() and 0 < int(limit) < len(message.data):
             text = f"5.3.4 {len(message.data)} bytes are more than the relay's {limit}"
             return Reply(step=Step.DATA, code=552, text=text)
         if not data:
             return Reply(step=Step.DATA, code=554, text="5.6.0 a bare CR or LF in the message")
+        if not message.sound and "8bitmime" not in features and not message.data.isascii():
+            return Reply(
+                step=Step.DATA, code=554, text="5.6.3 bytes beyond ASCII, which the relay does not take"
+            )
         if not _PATH.fullmatch(message.recipient):
-            return Reply(step=Step.RCPT, code=553, text="5.1.3 an address that no envelope can hold")
+            return self._refuse_path(message.recipient, Step.RCPT, "5.1.3")
         if message.sender and not _PATH.fullmatch(message.sender):
-            return Reply(step=Step.MAIL, code=553, text="5.1.7 an address that no envelope can hold")
+            return self._refuse_path(message.sender, Step.MAIL, "5.1.7")
         return None
+
+    def _refuse_path(self, path: str, step: Step, malformed: str) -> Reply | None:
+        """Refuse an address beyond ASCII where it would have to be said to a relay that knows none such."""
+        if not _WIDE_PATH.fullmatch(path):
+            return Reply(step=step, code=553, text=f"{malformed} an address that no envelope can hold")
+        if "smtputf8" not in self.esmtp_features:
+            text = "5.6.7 an address beyond ASCII, which the relay does not take"
+            return Reply(step=step, code=553, text=text)
+        return None
+
+    def _mail(self, message: Message) -> str:
+        """Return MAIL with what has to be declared (RFC 6152, RFC 6531): nothing for what we compose."""
+        body = "" if message.sound or message.data.isascii() else " BODY=8BITMIME"
+        plain = message.sender.isascii() and message.recipient.isascii()
+        return f"MAIL FROM:<{message.sender}>{body}{'' if plain else ' SMTPUTF8'}\r\n"
 
     def _ask_at_once(self, message: Message) -> Steps[Reply | None]:
         """MAIL, RCPT and DATA in one write, then their three replies (RFC 2920, section 3.1)."""
         self.enter(Step.MAIL)
-        yield from self.writing(
-            f"MAIL FROM:<{message.sender}>\r\nRCPT TO:<{message.recipient}>\r\nDATA\r\n".encode()
-        )
+        yield from self.writing(f"{self._mail(message)}RCPT TO:<{message.recipient}>\r\nDATA\r\n".encode())
         for step in (Step.MAIL, Step.RCPT, Step.DATA):
             self.enter(step)
             refusal = yield from self._read_refusal()
@@ -180,7 +200,7 @@ class Session(Wire):
     def _ask_in_turn(self, message: Message) -> Steps[Reply | None]:
         """MAIL, RCPT and DATA, each after the reply to the one before."""
         for step, command in (
-            (Step.MAIL, f"MAIL FROM:<{message.sender}>\r\n"),
+            (Step.MAIL, self._mail(message)),
             (Step.RCPT, f"RCPT TO:<{message.recipient}>\r\n"),
             (Step.DATA, "DATA\r\n"),
         ):

@@ -252,7 +252,9 @@ def test_dots(data: bytes) -> None:
         ),
         (
             {"recipient": "zoë@example.org"},
-            Reply(step=Step.RCPT, code=553, text="5.1.3 an address that no envelope can hold"),
+            Reply(
+                step=Step.RCPT, code=553, text="5.6.7 an address beyond ASCII, which the relay does not take"
+            ),
         ),
         (
             {"recipient": ""},
