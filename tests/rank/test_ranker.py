@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from digest.rank import ranker
 from digest.rank.interests import InterestIndex, InterestMatch
+from digest.rank.meetings import Meetings
 from digest.rank.ranker import Ranker, place, select
 from digest.rank.rules import RuleIndex
 from digest.rank.selection import EditionPaper, Pick, Placement, Reason, ReasonKind, Selection, Stage
 from digest.rank.topics import parse
+from digest.rank.wishes import Wishes
 from digest.subscribers.subscriber import Profile
 
 TAXONOMY = parse(
@@ -327,9 +329,23 @@ def test_an_edition_without_papers_and_a_day_without_readers() -> None:
     assert place([], Profile(), TAXONOMY) == []
 
 
+def test_more_papers_than_half_a_key_holds() -> None:
+    """2,200 papers at once, whose ranks no longer fit into 32 bits, are chosen as `place` says of each reader."""
+    papers = [paper(n, f"{WORDS[n % 7 % 6]} {n}", trend=n % 50 / 10, place=n) for n in range(1, 2201)]
+    profiles = [Profile(cap=9), Profile(topics=("robots", "maps"), include=("knits",), exclude=("speech",))]
+    asked = Ranker(papers, TAXONOMY)
+    for profile, selection in zip(profiles, asked.select(profiles, mailed=[(), (2149,)]), strict=True):
+        rows = asked.place(profile, mailed=(2149,) if profile.topics else ())
+        mailed = [row for row in rows if row.stage is Stage.MAILED]
+        assert [(p.paper_id, p.score, p.reasons) for p in selection.picks] == [
+            (row.paper.paper_id, row.score, row.reasons) for row in mailed
+        ]
+        assert len(mailed) == profile.cap
+
+
 def test_readers_and_what_they_were_mailed_go_together() -> None:
     """One collection of mailed papers is needed for each reader."""
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="1 profiles, and 0"):
         select(PAPERS, [Profile()], TAXONOMY, mailed=[])
 
 
@@ -384,6 +400,33 @@ def test_a_fork_of_a_ranker_at_work() -> None:
     (fork,) = forks
     for profile in (Profile(interests=("bread",)), Profile(interests=("robot",)), Profile(include=("rye",))):
         assert fork.select([profile], mailed=[()]) == select(papers, [profile], TAXONOMY, mailed=[()])
+
+
+def test_a_fork_of_a_ranker_that_learns_between_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the origin learns while a fork is taken, between any two of its parts, stands for nothing else in the fork."""
+    papers = [paper(1, "A robot in a map"), paper(2, "Bread of rye")]
+    for part in (Meetings, Wishes):
+        origin = Ranker(papers, TAXONOMY)
+        fork = part.fork
+
+        def learning(
+            self: Any, fork: Callable[[Any], Any] = fork, learn: Callable[..., Any] = origin.select
+        ) -> Any:
+            learn([Profile(interests=("rye",), include=("bread",))], mailed=[()])
+            found = fork(self)
+            learn([Profile(interests=("map",), include=("robot",))], mailed=[()])
+            return found
+
+        with monkeypatch.context() as patch:
+            patch.setattr(part, "fork", learning)
+            forked = origin.fork()
+        for profile in (
+            Profile(interests=("robot", "map")),
+            Profile(interests=("bread",), include=("rye",)),
+            Profile(include=("map",), interests=("robot", "of rye")),
+        ):
+            mine = forked.select([profile], mailed=[()])
+            assert mine == select(papers, [profile], TAXONOMY, mailed=[()])
 
 
 def test_each_wish_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
