@@ -108,6 +108,10 @@ class Accepted:
         found = _MESSAGE_ID.search(self.data)
         return found[1].decode("ascii", "replace") if found else ""
 
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
 
 class SmtpServer:
     """Listens at once; one thread per connection.
@@ -164,6 +168,12 @@ class SmtpServer:
         """The first word of every command line, in capitals."""
         return [line.decode("latin-1").split(" ")[0].upper() for _, line in self.lines]
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is connected."""
+        with self._lock:
+            return not self._clients
+
     def __enter__(self) -> Self:
         return self
 
@@ -207,7 +217,7 @@ class SmtpServer:
             line = {
                 "message_id": message.message_id,
                 "recipient": message.recipient,
-                "sha256": hashlib.sha256(message.data).hexdigest(),
+                "sha256": message.sha256,
                 "size_bytes": len(message.data),
                 "connection": message.connection,
                 "opened_s": message.opened_s,

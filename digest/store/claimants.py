@@ -21,14 +21,25 @@ def claimant(folder: Path) -> Iterator[str]:
     A block that raises leaves the file behind, unlocked: what it had begun is then taken over as a dead sender's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = secrets.token_hex(8)
-    path, draft = folder / name, folder / f".{name}"
-    with draft.open("x") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        # Locked first, seen then: a file between the two would be taken for a dead sender's.
-        draft.rename(path)
-        yield name
+    with _locked(folder) as path:
+        yield path.name
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[Path]:
+    """A new file, locked first and seen then: between the two it would be taken for a dead sender's."""
+    while True:
+        name = secrets.token_hex(8)
+        path, draft = folder / name, folder / f".{name}"
+        with draft.open("x") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                draft.rename(path)
+            except FileNotFoundError:  # swept away before it was locked
+                continue
+            yield path
+            return
 
 
 def dead(folder: Path) -> list[str]:
@@ -40,9 +51,10 @@ def dead(folder: Path) -> list[str]:
 
 
 def bury(folder: Path, names: list[str]) -> None:
-    """Forget dead claimants, once nothing is claimed under their names."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
+    """Forget dead claimants, once nothing is claimed under their names; and those that died before they had one."""
+    drafts = [path for path in folder.glob(".*") if _is_free(path)]
+    for path in (*(folder / name for name in names), *drafts):
+        path.unlink(missing_ok=True)
 
 
 def _is_free(path: Path) -> bool:

@@ -23,7 +23,7 @@ from digest.store.schema import deliveries
 from digest.subscribers.subscriber import Schedule
 from digest.wiring import App, utc_now
 from tests.factories import add_subscriber, daily_papers, make_settings
-from tests.smtp_server import ServerProcess
+from tests.smtp_server import ServerProcess, SmtpServer
 
 #: The command that ends when all is sent.
 SEND = ("send", "--json")
@@ -82,7 +82,7 @@ class Installation:
     def begun(self) -> dict[str, str]:
         """Who may have a mail whose result is not known: address -> Message-ID."""
         query = sa.select(deliveries.c.recipient, deliveries.c.message_id)
-        rows = self._read(
+        rows = self.read(
             query.where(deliveries.c.status == Status.CLAIMED, deliveries.c.begun_at.is_not(None))
         )
         return {row.recipient: row.message_id for row in rows}
@@ -96,7 +96,7 @@ class Installation:
         """Addresses of the deliveries of this status."""
         return {
             row.recipient
-            for row in self._read(sa.select(deliveries.c.recipient).where(deliveries.c.status == status))
+            for row in self.read(sa.select(deliveries.c.recipient).where(deliveries.c.status == status))
         }
 
     def balance(self) -> ledger.Balance:
@@ -111,9 +111,10 @@ class Installation:
         """Whether SQLite finds its file in order; PostgreSQL's word is taken for it."""
         if not self.url.startswith("sqlite"):
             return True
-        return [str(row[0]) for row in self._read(sa.text("PRAGMA integrity_check"))] == ["ok"]
+        return [str(row[0]) for row in self.read(sa.text("PRAGMA integrity_check"))] == ["ok"]
 
-    def _read(self, query: sa.Executable) -> list[sa.Row[tuple[object, ...]]]:
+    def read(self, query: sa.Executable) -> list[sa.Row[tuple[object, ...]]]:
+        """Ask the database something."""
         # Read-only: to close the last ordinary connection would tidy SQLite's log away, and spare the next
         # sender the recovery that is under test.
         database = Database(self.url, read_only=True)
@@ -125,7 +126,7 @@ class Installation:
 
 def install(
     folder: Path,
-    relay: ServerProcess,
+    relay: ServerProcess | SmtpServer,
     *,
     readers: int,
     connections: int,

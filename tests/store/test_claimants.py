@@ -77,6 +77,32 @@ def test_one_that_is_about_to_begin(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert seen == [["."]]
 
 
+def test_one_that_died_before_it_began(tmp_path: Path) -> None:
+    """What is left of a sender killed between making its file and naming it is swept away with the dead."""
+    (tmp_path / ".unborn").touch()
+    with claimant(tmp_path) as name:
+        assert dead(tmp_path) == []
+        bury(tmp_path, [])
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_swept_away_too_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sender whose file was swept away before it had locked it makes another."""
+    real, swept = fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not swept:
+            monkeypatch.setattr(fcntl, "flock", real)
+            swept.extend(tmp_path.iterdir())
+            bury(tmp_path, [])
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with claimant(tmp_path) as name:
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in swept] != [f".{name}"]
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """Where nobody ever sent anything, nobody is dead."""
     assert dead(tmp_path / "claims") == []

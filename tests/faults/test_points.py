@@ -1,0 +1,222 @@
+"""A sender killed at each of its points in turn: the next one needs no help, and nothing is lost (R2)."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from digest.deliver.delivery import Status
+from digest.store.schema import deliveries
+from tests.conftest import Postgresql
+from tests.faults import report
+from tests.faults.installation import Installation, install
+from tests.faults.launcher import OUTSIDE, Launcher, Life
+from tests.smtp_server import SmtpServer, wait_until
+
+POINTS = report.section(
+    "R2",
+    "A sender killed at each point",
+    (
+        "engine", "readers", "connections", "in doubt", "points by kind", "kills", "lost", "repeated", "bound",
+        "stray", "changed", "parked", "without a claim", "unsound", "balance",
+    ),
+    about="""\\
+`digest send` was killed with -9 at its n-th point, for n = 1 … until it ended by itself: before and after each commit,
+connect, receive, and making, renaming and removing of a file, and before, half-way through and after each send. Each
+time it began with a fresh copy of the same database, and one more `digest send` did the rest. Counted over all kills:
+*repeated* messages, at most as many as there are connections at each kill; *stray*, those of them that were not under
+way by the ledger; messages that the relay took *without a claim* that names their bytes and is durable; databases whose
+integrity check failed.""",
+)  # fmt: skip
+
+#: Kinds that every send has; a run that passes none of one was not wrapped there.
+_ALWAYS = {"commit", "connect", "send", "receive", "create", "rename", "unlink"}
+#: How often a life that ends by itself ends the search: what threads do in turn varies a little.
+_CLEAN = 3
+
+
+@dataclass(kw_only=True)
+class Found:
+    """What the kills of one search came to."""
+
+    kills: Counter[str] = field(default_factory=Counter)  #: by the kind of the point
+    lost: int = 0
+    repeated: int = 0
+    most: int = 0  #: repeats after one kill
+    stray: int = 0
+    changed: int = 0
+    parked: int = 0
+    unclaimed: int = 0
+    unsound: int = 0
+    difference: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Searched:
+    """One installation, as it is before each life."""
+
+    original: Installation
+    readers: int
+    copy: Callable[[Installation], Installation]
+
+    def at_point(self, launcher: Launcher, at: int, kinds: Collection[str], found: Found) -> Life:
+        """Kill a sender at its n-th point, let another do the rest, and count; returns the first one's end."""
+        with SmtpServer() as relay:
+            mine = replace(self.copy(self.original), relay_port=relay.port)
+            first = launcher.run(mine, at=at, kinds=kinds)
+            if first.died_at is None:
+                assert first.code == 0, first.err
+                return first
+            # What had left the process arrives though it is dead.
+            wait_until(lambda: relay.idle)
+            begun = mine.begun()
+            found.kills[first.died_at.partition(" ")[0]] += 1
+            found.unclaimed += unclaimed(mine, relay)
+            found.unsound += not mine.is_sound()
+            second = launcher.run(mine)
+            assert second.code == 0, second.err
+            self._count(mine, relay, begun, found)
+        return first
+
+    def _count(self, mine: Installation, relay: SmtpServer, begun: Collection[str], found: Found) -> None:
+        copies: dict[str, list[bytes]] = {}
+        for message in relay.accepted:
+            copies.setdefault(message.recipient, []).append(message.data)
+        parked = mine.of_status(Status.AMBIGUOUS)
+        again = {who: len(same) - 1 for who, same in copies.items() if len(same) > 1}
+        found.lost += self.readers - len(set(copies) | parked)
+        found.repeated += sum(again.values())
+        found.most = max(found.most, sum(again.values()))
+        found.stray += sum(times - (who in begun) for who, times in again.items())
+        found.changed += sum(len(set(same)) > 1 for same in copies.values())
+        found.parked += len(parked)
+        found.unsound += not mine.is_sound()
+        found.difference += abs(mine.balance().difference)
+        assert len(mine.of_status(Status.SENT) | parked) == self.readers
+        assert list((mine.folder / "claims").iterdir()) == []
+
+
+def unclaimed(installation: Installation, relay: SmtpServer) -> int:
+    """Messages that the relay took, and of which the ledger does not hold the very bytes as begun."""
+    rows = installation.read(sa.select(deliveries.c.recipient, deliveries.c.status, deliveries.c.body_hash))
+    known = {row.recipient: (row.status, row.body_hash) for row in rows}
+    told = {Status.CLAIMED, Status.SENT, Status.DEFERRED, Status.AMBIGUOUS}
+    return sum(
+        message.sha256 != known[message.recipient][1] or known[message.recipient][0] not in told
+        for message in relay.accepted
+    )
+
+
+@contextmanager
+def search(
+    folder: Path, postgresql: Postgresql | None, *, readers: int, connections: int = 2, park: bool = False
+) -> Iterator[Searched]:
+    """Make an installation of which each life is given a copy; PostgreSQL's if there is a server, else SQLite's."""
+    copies = 0
+
+    def of_files(original: Installation) -> Installation:
+        nonlocal copies
+        copies += 1
+        copy = folder / f"copy{copies}"
+        shutil.copytree(original.folder, copy)
+        shutil.rmtree(folder / f"copy{copies - 1}", ignore_errors=True)
+        return replace(original, folder=copy, url=f"sqlite:///{copy / 'digest.db'}")
+
+    def of_databases(original: Installation) -> Installation:
+        assert postgresql is not None
+        copy = of_files(original)
+        name = sa.make_url(original.url).database
+        assert name is not None
+        url = postgresql.create(template=name, name=f"{name}copy{copies}")
+        if copies > 1:
+            postgresql.drop(str(url).replace(f"copy{copies}", f"copy{copies - 1}"))
+        return replace(copy, url=url)
+
+    url = postgresql.create(template="template0") if postgresql else None
+    with SmtpServer() as nobody:
+        original = install(
+            folder / "original",
+            nobody,
+            readers=readers,
+            connections=connections,
+            url=url,
+            ambiguous="park" if park else "resend",
+        )
+    yield Searched(original=original, readers=readers, copy=of_databases if postgresql else of_files)
+
+
+def check(found: Found, *, connections: int = 2) -> None:
+    """Everything that holds after a kill at any point."""
+    assert (found.lost, found.stray, found.changed, found.unclaimed) == (0, 0, 0, 0)
+    assert found.most <= connections
+    assert (found.unsound, found.difference) == (0, 0)
+
+
+@pytest.mark.timeout(240)
+def test_killed_at_each_commit(tmp_path: Path) -> None:
+    """Killed before or after any commit, and at a point in seven of the others: the next sender does the rest."""
+    found = Found()
+    with search(tmp_path, None, readers=3) as searched, Launcher(tmp_path) as launcher:
+        points = searched.at_point(launcher, 0, OUTSIDE, found).points
+        commits = sum(points[f"commit {moment}"] for moment in ("before", "after"))
+        for at in range(1, commits + 1):
+            searched.at_point(launcher, at, ("commit",), found)
+        for at in range(1, sum(points.values()), 7):
+            searched.at_point(launcher, at, OUTSIDE, found)
+    assert {name.partition(" ")[0] for name in points} == _ALWAYS
+    assert found.kills["commit"] >= commits - 2 > 10
+    assert found.repeated > 0
+    check(found)
+
+
+# -- the full size -------------------------------------------------------------------------------------
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("park", [False, True], ids=["resend", "park"])
+def test_killed_at_each_point(
+    tmp_path: Path, request: pytest.FixtureRequest, engine: str, park: bool
+) -> None:
+    """Killed at every point of a send; where doubt is to be parked, at every commit and send."""
+    server: Postgresql | None = request.getfixturevalue("postgresql") if engine == "postgresql" else None
+    found, at, clean, readers = Found(), 0, 0, 12
+    kinds = ("commit", "send") if park else OUTSIDE
+    with (
+        search(tmp_path, server, readers=readers, park=park) as searched,
+        Launcher(tmp_path) as launcher,
+    ):
+        while clean < _CLEAN:
+            at += 1
+            clean += searched.at_point(launcher, at, kinds, found).died_at is None
+    kills = found.kills.total()
+    by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(found.kills.items()))
+    POINTS.add(
+        engine,
+        readers,
+        2,
+        "park" if park else "resend",
+        by_kind,
+        kills,
+        found.lost,
+        found.repeated,
+        2 * kills,
+        found.stray,
+        found.changed,
+        found.parked,
+        found.unclaimed,
+        found.unsound,
+        found.difference,
+    )
+    assert set(found.kills) == (set(kinds) if park else _ALWAYS)
+    assert kills == at - _CLEAN
+    assert (found.repeated if park else found.parked) == 0
+    check(found)
