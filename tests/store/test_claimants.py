@@ -88,7 +88,8 @@ def test_one_that_died_before_it_began(tmp_path: Path) -> None:
 
 def test_swept_away_too_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender whose file was swept away before it had locked it makes another."""
-    real, swept = fcntl.flock, []
+    real = fcntl.flock
+    swept: list[Path] = []
 
     def flock(descriptor: int, how: int) -> None:
         if not swept:
