@@ -25,6 +25,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from digest.compose.dkim import is_selector
 from digest.compose.links import CONFIRM_AGE
 from digest.errors import AddressError, PreferenceError, SettingsError
 from digest.sources.kinds import KINDS
@@ -106,6 +107,40 @@ class DeliverySettings(_Section):
     )
     first_retry_s: float = Field(60.0, ge=1, description="wait before the first retry; it doubles each time")
     tick_s: float = Field(10.0, gt=0, description="seconds between two looks for deliveries that are due")
+
+
+class DkimSettings(_Section):
+    selector: str | None = Field(
+        None, description="name of the RSA key that signs every mail; the relay signs if not set"
+    )
+    ed25519_selector: str | None = Field(
+        None, description="name of an Ed25519 key that signs beside it; no second signature if not set"
+    )
+    keys: Path | None = Field(
+        None, description="folder of the private keys, SELECTOR.pem each; dkim/ in data_dir if not set"
+    )
+
+    @field_validator("selector", "ed25519_selector")
+    @classmethod
+    def _selectors(cls, value: str | None) -> str | None:
+        if value is not None and not is_selector(value):
+            raise ValueError(
+                f"{value!r} is not a name such as 2026a: lower-case letters, digits, hyphens, dots"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _both(self) -> DkimSettings:
+        if self.ed25519_selector is not None and self.selector is None:
+            raise ValueError("ed25519_selector needs selector: many receivers know RSA alone")
+        if self.ed25519_selector is not None and self.ed25519_selector == self.selector:
+            raise ValueError("ed25519_selector and selector are one name: each names a key of its own")
+        return self
+
+    @property
+    def signed_by(self) -> str:
+        """The selectors that sign, with a blank between; "" where the relay signs."""
+        return " ".join(name for name in (self.selector, self.ed25519_selector) if name)
 
 
 class WebSettings(_Section):
@@ -283,6 +318,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     relay: RelaySettings = RelaySettings()
     delivery: DeliverySettings = DeliverySettings()
+    dkim: DkimSettings = DkimSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     sources: dict[str, SourceSettings] = Field(
@@ -343,6 +379,10 @@ class Settings(BaseSettings):
     @property
     def dump_folder(self) -> Path:
         return self.dumps.folder or self.data_dir / "dumps"
+
+    @property
+    def dkim_folder(self) -> Path:
+        return self.dkim.keys or self.data_dir / "dkim"
 
     @property
     def tzinfo(self) -> ZoneInfo:

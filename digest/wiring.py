@@ -10,7 +10,9 @@ from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
+from digest import keyring
 from digest.compose.composer import Composer
+from digest.compose.dkim import ED25519, RSA, Dkim, DkimKey, dead_key
 from digest.compose.headers import message_id
 from digest.compose.links import DeadLinks, Links, MailLinks
 from digest.compose.rotation import NOTICE, Composers, Key
@@ -40,7 +42,7 @@ from digest.sources.dump import Opened
 from digest.sources.http import Limits, Web
 from digest.sources.network import Surroundings
 from digest.sources.source import FOLDER, Source, SourceKind
-from digest.store import facts, migrate
+from digest.store import deliveries, facts, migrate
 from digest.store.database import Database
 from digest.store.editions import Edition
 
@@ -116,20 +118,53 @@ class App:
         def identify(kind: Kind, day: dt.date, subscriber_id: int) -> str:
             return message_id(kind=kind, local_date=day, subscriber_id=subscriber_id, key=key, domain=domain)
 
-        return Stamp(message_id=identify, template=self.templates.version)
+        signed_by = self.settings.dkim.signed_by
+        return Stamp(message_id=identify, template=self.templates.version, signed_by=signed_by)
 
     @cached_property
     def composer(self) -> Composer:
-        return Composer(self.templates, self.links, self.sender)
+        return Composer(self.templates, self.links, self.sender, dkim=self.dkim)
 
     @cached_property
     def composers(self) -> Composers:
         """Compose what is mailed, each with the key of its time."""
 
         def make(secret: bytes) -> Composer:
-            return Composer(self.templates, Links(self.links.base_url, [secret]), self.sender)
+            links = Links(self.links.base_url, [secret])
+            return Composer(self.templates, links, self.sender, dkim=self.dkim)
 
         return Composers(self._read_link_keys, make, self.clock)
+
+    @cached_property
+    def dkim(self) -> Dkim:
+        """Signs mail; where nothing may be sent, by keys of which no signature verifies, and no file is asked for."""
+        if self.read_only:
+            second = self.settings.dkim.ed25519_selector
+            return Dkim(self.sender.domain, lambda name: dead_key(name, ED25519 if name == second else RSA))
+        return Dkim(self.sender.domain, self.dkim_key)
+
+    def dkim_key(self, selector: str) -> DkimKey:
+        """The private key of a selector, from its file.
+
+        Raises:
+            SettingsError: It cannot be read, or it is not of the kind that the settings take it for.
+        """
+        if (known := self._dkim_keys.get(selector)) is not None:
+            return known
+        key = keyring.read(self.settings.dkim_folder, selector)
+        for name, algorithm in (("selector", RSA), ("ed25519_selector", ED25519)):
+            if selector == getattr(self.settings.dkim, name) and key.algorithm != algorithm:
+                path = keyring.path_of(self.settings.dkim_folder, selector)
+                raise SettingsError(
+                    f"dkim.{name}: {path} holds a key for {key.algorithm}, not for {algorithm}"
+                )
+        self._dkim_keys[selector] = key
+        return key
+
+    @cached_property
+    def _dkim_keys(self) -> dict[str, DkimKey]:
+        """Those read: a key never changes, and checking its numbers takes 25 ms."""
+        return {}
 
     @cached_property
     def links(self) -> MailLinks:
@@ -197,6 +232,17 @@ class App:
             deadlines=Deadlines(step_s=step_s, dot_s=dot_s, message_s=step_s + dot_s),
             recycle_after=settings.relay.messages_per_connection,
         )
+
+    def check_signing(self) -> None:
+        """Whether every mail that is due, and every one planned from now on, can be signed.
+
+        Raises:
+            SettingsError: A key is missing, or cannot sign: no mail is sent unsigned for that, and none is given up.
+        """
+        with self.database.read() as conn:
+            wanted = {self.settings.dkim.signed_by, *deliveries.signers(conn, now=self.clock())}
+        for selector in sorted({name for names in wanted for name in names.split()}):
+            self.dkim_key(selector)
 
     @property
     def deliver_policy(self) -> DeliverPolicy:
@@ -296,6 +342,7 @@ class App:
         limit: int | None = None,
         stop: threading.Event | None = None,
     ) -> DeliverReport:
+        self.check_signing()
         return deliver(
             self.database,
             self.relay,

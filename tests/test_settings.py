@@ -288,3 +288,30 @@ def test_config_shows_no_password(write: Write, tmp_path: Path, form: list[str])
             json.loads(result.stdout)["database"]["url"]
             == "postgresql+psycopg://digest:***@db.example.org/digest"
         )
+
+
+def test_who_signs(write: Write, tmp_path: Path) -> None:
+    """Without a selector the relay signs; keys lie in the data folder unless a folder is named."""
+    found = load()
+    assert (found.dkim.signed_by, found.dkim_folder) == ("", Path("digest-data/dkim"))
+    write('dkim.selector = "2026a"\ndkim.keys = "keys"')
+    assert (load().dkim.signed_by, load().dkim_folder) == ("2026a", Path("keys"))
+    write('[dkim]\nselector = "2026a"\ned25519_selector = "2026e"')
+    assert load().dkim.signed_by == "2026a 2026e"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('selector = ""', "is not a name such as 2026a"),
+        ('selector = "../key"', "is not a name such as 2026a"),
+        ('selector = "2026A"', "lower-case"),
+        ('ed25519_selector = "2026e"', "needs selector: many receivers know RSA alone"),
+        ('selector = "a"\ned25519_selector = "a"', "are one name"),
+    ],
+)
+def test_selectors_that_cannot_be(write: Write, text: str, says: str) -> None:
+    """A selector is a name in the DNS and of a file, and the second signature stands beside the first."""
+    write(f"[dkim]\n{text}")
+    with pytest.raises(SettingsError, match=f"^dkim.*{says}"):
+        load()

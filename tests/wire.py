@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 ONCE = ("from", "to", "subject", "date", "message-id", "mime-version", "content-type", "auto-submitted")
 BULK = ("list-unsubscribe", "list-unsubscribe-post", "list-id", "precedence")
 #: Anything else among the headers was injected.
-ALLOWED = {*ONCE, *BULK, "dkim-signature", "feedback-id"}
+SIGNATURE = "dkim-signature"
+ALLOWED = {*ONCE, *BULK, SIGNATURE, "feedback-id"}
 
 HTML_LIMIT_BYTES = 102_000  # where Gmail clips a mail
 
@@ -75,7 +76,7 @@ def _assert_lines(data: bytes) -> None:
 
 
 def _fields(head: bytes) -> dict[str, str]:
-    """Header name in lower case to raw value, folds kept; each name once."""
+    """Header name in lower case to raw value, folds kept; each name once, but for signatures by two keys."""
     found: list[tuple[str, str]] = []
     for line in head.decode("ascii").split("\r\n"):
         if line[0] in " \t":
@@ -85,8 +86,11 @@ def _fields(head: bytes) -> dict[str, str]:
         match = _FIELD.fullmatch(line)
         assert match, f"no header field: {line!r}"
         found.append((match[1].lower(), match[2] or ""))
-    repeated = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
+    times = Counter(name for name, _ in found)
+    repeated = [name for name in times if times[name] > (2 if name == SIGNATURE else 1)]
     assert not repeated, f"repeated headers: {repeated}"
+    # Above all that it covers: what stands over a signature was added later.
+    assert all(name == SIGNATURE for name, _ in found[: times[SIGNATURE]])
     return dict(found)
 
 

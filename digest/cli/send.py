@@ -67,6 +67,7 @@ def run(
 
 def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> None:
     _ = wired.relay  # where sending is off, say so before anything is planned
+    wired.check_signing()
     named = None if to is None else [find_subscriber(wired, address) for address in to]
     only = None if named is None else [subscriber.id for subscriber in named]
     started = wired.clock()

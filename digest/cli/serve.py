@@ -60,6 +60,7 @@ def _able_to_mail(app: App) -> App:
     """The program, if it can do its work: better told at once than at seven in the morning."""
     _ = app.relay
     _ = app.database, app.rankers, app.composer
+    app.check_signing()
     _log.info("starting", folder=str(app.settings.dump_folder), zone=app.settings.zone)
     return app
 

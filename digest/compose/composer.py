@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
+from digest.compose.dkim import Dkim, DkimKey
 from digest.compose.fragments import PaperPiece, ReasonsPiece, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
@@ -51,6 +52,7 @@ class Composer:
     """Composes mails. Safe to share between threads; its memory does not grow with readers.
 
     Args:
+        dkim: Signs what was planned to be signed; without it such a mail is refused.
         abstract_chars: The longest abstract shown, 80 to 10,000; the benchmark asks for whole ones.
         html_budget_bytes: The largest HTML part; fewer papers are shown to keep it, but one always.
 
@@ -64,6 +66,7 @@ class Composer:
         links: MailLinks,
         sender: Sender,
         *,
+        dkim: Dkim | None = None,
         abstract_chars: int = 360,
         html_budget_bytes: int = HTML_BUDGET_BYTES,
     ) -> None:
@@ -77,7 +80,7 @@ class Composer:
         self._links = links
         self._sender = sender
         self._site = {**sender.shown(), "base_url": links.base_url}
-        self._envelopes = Envelopes(sender, links)
+        self._envelopes = Envelopes(sender, links, dkim or Dkim(sender.domain, _no_key))
         self._abstract_chars = abstract_chars
         self._html_budget_bytes = html_budget_bytes
         self._papers: Memo[tuple[int, int, int], PaperPiece] = Memo(2048)
@@ -215,3 +218,7 @@ class Composer:
             text=[quoted(render(mail.text, given))],
             html=[quoted(render(mail.html, given))],
         )
+
+
+def _no_key(selector: str) -> DkimKey:
+    raise SettingsError(f"DKIM key {selector!r}: there is none here, and a mail is not sent unsigned instead")

@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import quote
 
+from digest.compose.dkim import Dkim
 from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.compose.inert import line
 from digest.compose.links import MailLinks
@@ -29,11 +30,12 @@ _HTML_PART = _PART % b"html"
 
 
 class Envelopes:
-    """Writes the headers of one sender's mails, and closes them."""
+    """Writes the headers of one sender's mails, and closes and signs them."""
 
-    def __init__(self, sender: Sender, links: MailLinks) -> None:
+    def __init__(self, sender: Sender, links: MailLinks, dkim: Dkim) -> None:
         self._sender = sender
         self._links = links
+        self._dkim = dkim
         self._from = mailbox_header("From", line(sender.name, 80), sender.address)
         # RFC 6068 section 2: `?` and `&` begin a field there.
         self._mailto = quote(sender.address, safe="@+!$'*")
@@ -77,6 +79,9 @@ class Envelopes:
             text: Encoded pieces of the text part, the last one ending in a line break of the text.
             html: The same of the HTML part.
             more: Further headers.
+
+        Raises:
+            SettingsError: A key that signs this mail cannot be had.
         """
         boundary = _boundary(delivery.message_id)
         headers = b"".join((self._headers(delivery, subject, boundary), more))
@@ -86,10 +91,11 @@ class Envelopes:
             b"\r\n--%s--\r\n" % boundary,
         )
         body = b"".join((first, _TEXT_PART, *text, between, _HTML_PART, *html, last))
+        signatures = self._dkim.headers(delivery.signed_by, headers, body, delivery.planned_at)
         return Message(
             sender=self._links.return_path(delivery.id, self._sender.domain),
             recipient=delivery.recipient,
-            data=b"".join((headers, b"\r\n", body)),
+            data=b"".join((signatures, headers, b"\r\n", body)),
             sound=True,
         )
 

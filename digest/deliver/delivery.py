@@ -68,3 +68,4 @@ class Delivery:
     body_hash: str | None  #: of the bytes, once built
     lease_until: dt.datetime  #: until when this claim holds
     note: str | None = None  #: what an alarm says; see `alarm.note_of`
+    signed_by: str = ""  #: selectors of the DKIM keys that sign it, a blank between; "" where the relay signs

@@ -109,6 +109,7 @@ def _mail(number: int, told: Sequence[Alarm], *, day: dt.date, now: dt.datetime,
         note=note_of(told),
         message_id=operator.stamp.message_id(Kind.ALARM, day, number),
         template=operator.stamp.template,
+        signed_by=operator.stamp.signed_by,
         planned_at=now.replace(microsecond=0),
         expires_at=now + PATIENCE,
     )

@@ -98,6 +98,7 @@ def as_delivery(row: Plan, *, delivery_id: int = 0) -> Delivery:
         body_hash=None,
         lease_until=row.expires_at,
         note=row.note,
+        signed_by=row.signed_by,
     )
 
 

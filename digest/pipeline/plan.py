@@ -32,6 +32,7 @@ class Stamp:
 
     message_id: Callable[[Kind, dt.date, int], str]  #: of (kind, local date, subscriber)
     template: str  #: version of the digest's template
+    signed_by: str = ""  #: selectors of the DKIM keys that sign it; "" where the relay signs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +244,7 @@ def _row(stamp: Stamp, standing: Standing, date: dt.date, now: dt.datetime) -> P
         epoch=subscriber.epoch,
         message_id=stamp.message_id(Kind.DIGEST, date, subscriber.id),
         template=stamp.template,
+        signed_by=stamp.signed_by,
         planned_at=now.replace(microsecond=0),
         expires_at=now,
     )

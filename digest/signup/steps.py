@@ -43,6 +43,7 @@ def mail(conn: Connection, stamp: Stamp, subscriber: Subscriber, kind: Kind, now
         epoch=subscriber.epoch,
         message_id=stamp.message_id(kind, day, subscriber.id),
         template=stamp.template,
+        signed_by=stamp.signed_by,
         planned_at=now.replace(microsecond=0),
         expires_at=now + _PATIENCE[kind],
     )

@@ -41,6 +41,7 @@ class Plan:
     edition_id: int | None = None
     message_id: str
     template: str
+    signed_by: str = ""  #: selectors, see `Delivery.signed_by`
     planned_at: dt.datetime
     expires_at: dt.datetime
 
@@ -100,6 +101,7 @@ _COUNT_ONE = sa.insert(plans).from_select(
 def _reopen_withdrawn(conn: Connection, row: Plan) -> bool:
     which = {"reader": row.subscriber_id, "date": row.local_date, "what": row.kind}
     how = {"epoch_is": row.epoch, "to": row.recipient, "moment": row.planned_at, "until": row.expires_at}
+    how |= {"signers": row.signed_by}
     return int(conn.execute(_REOPEN_WITHDRAWN, {**which, **how}).rowcount) > 0
 
 
@@ -116,6 +118,7 @@ _REOPEN_WITHDRAWN = (
         status=Status.PLANNED,
         epoch=sa.bindparam("epoch_is"),
         recipient=sa.bindparam("to"),
+        signed_by=sa.bindparam("signers"),
         planned_at=sa.bindparam("moment"),
         due_at=sa.bindparam("moment"),
         expires_at=sa.bindparam("until"),
@@ -209,6 +212,12 @@ def claim(
         )
         taken.extend(sorted(rows, key=lambda row: (row.due_at, row.id)))
     return [delivery(row) for row in taken]
+
+
+def signers(conn: Connection, *, now: dt.datetime) -> set[str]:
+    """What signs the mails that are due, each as `Delivery.signed_by` has it."""
+    due = sa.and_(deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.due_at <= now)
+    return set(conn.scalars(sa.select(deliveries.c.signed_by).distinct().where(due)))
 
 
 def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt.datetime) -> set[int]:
@@ -402,6 +411,7 @@ def _values(row: Plan, now: dt.datetime) -> dict[str, object]:
         "edition_id": row.edition_id,
         "message_id": row.message_id,
         "template": row.template,
+        "signed_by": row.signed_by,
         "planned_at": row.planned_at,
         "due_at": row.planned_at,
         "expires_at": row.expires_at,

@@ -49,6 +49,7 @@ def delivery(row: Row[Any]) -> Delivery:
         body_hash=row.body_hash,
         lease_until=row.lease_until or row.expires_at,
         note=row.note,
+        signed_by=row.signed_by,
     )
 
 

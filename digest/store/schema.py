@@ -317,6 +317,7 @@ deliveries = sa.Table(
     sa.Column("edition_id", sa.ForeignKey("editions.id")),
     sa.Column("message_id", sa.Text, nullable=False),
     sa.Column("template", sa.Text, nullable=False),
+    sa.Column("signed_by", sa.Text, nullable=False),  # selectors; a retry is signed by the same keys
     sa.Column("planned_at", Instant, nullable=False),
     sa.Column("due_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),

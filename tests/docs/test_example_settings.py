@@ -15,7 +15,7 @@ from digest.settings import Settings, SourceSettings, load, packaged
 
 EXAMPLE = packaged("config") / "digest.example.toml"
 #: A setting is commented out without a space, prose with one; so are the tables of sources.
-_SETTING = re.compile(r"^#(?=[a-z_]+ = |\[)", re.MULTILINE)
+_SETTING = re.compile(r"^#(?=[a-z0-9_]+ = |\[)", re.MULTILINE)
 
 
 def uncommented() -> str:

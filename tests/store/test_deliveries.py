@@ -104,7 +104,7 @@ def test_all_that_bytes_depend_on_is_frozen(database: Database) -> None:
     )
     with database.write() as conn:
         ada = add_subscriber(conn)
-        (made,) = plan_for(conn, ada, picks=picks, leftover=12, epoch=3)
+        (made,) = plan_for(conn, ada, picks=picks, leftover=12, epoch=3, signed_by="2026a 2026e")
         (found,) = claimed(conn)
         assert found == Delivery(
             id=made,
@@ -122,9 +122,23 @@ def test_all_that_bytes_depend_on_is_frozen(database: Database) -> None:
             attempts=0,
             body_hash=None,
             lease_until=LEASE,
+            signed_by="2026a 2026e",
         )
         assert ledger.planned_on(conn, ada.id, TODAY) == found
         assert ledger.planned_on(conn, ada.id, TODAY + DAY) is None
+
+
+def test_keys_that_are_wanted(database: Database) -> None:
+    """The keys of all mail that is due are known, each set once; those of settled mail and of later are not asked for."""
+    with database.write() as conn:
+        ada, bea, cem = (add_subscriber(conn) for _ in range(3))
+        assert deliveries.signers(conn, now=NOW) == set()
+        plan_for(conn, ada, signed_by="2026a 2026e")
+        plan_for(conn, bea, signed_by="2026a 2026e")
+        plan_for(conn, cem, signed_by="2026b", planned_at=NOW + HOUR)
+        plan_for(conn, cem, day=TODAY + DAY, signed_by="2026c", status=Status.SKIPPED)
+        assert deliveries.signers(conn, now=NOW) == {"2026a 2026e"}
+        assert deliveries.signers(conn, now=NOW + HOUR) == {"2026a 2026e", "2026b"}
 
 
 def test_a_skip_is_settled_when_planned(database: Database) -> None:

@@ -281,6 +281,7 @@ def upgrade() -> None:
         sa.Column("edition_id", sa.Integer(), nullable=True),
         sa.Column("message_id", sa.Text(), nullable=False),
         sa.Column("template", sa.Text(), nullable=False),
+        sa.Column("signed_by", sa.Text(), nullable=False),
         sa.Column("planned_at", Instant(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
         sa.Column("expires_at", Instant(), nullable=False),
