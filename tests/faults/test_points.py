@@ -27,7 +27,7 @@ POINTS = report.section(
         "engine", "readers", "connections", "in doubt", "points by kind", "kills", "lost", "repeated", "bound",
         "stray", "changed", "parked", "without a claim", "unsound", "balance",
     ),
-    about="""\\
+    about="""\
 `digest send` was killed with -9 at its n-th point, for n = 1 … until it ended by itself: before and after each commit,
 connect, receive, and making, renaming and removing of a file, and before, half-way through and after each send. Each
 time it began with a fresh copy of the same database, and one more `digest send` did the rest. Counted over all kills:
