@@ -1,4 +1,4 @@
-"""digest bench delivery; digest bench web and digest bench ingest stand in modules of their own."""
+"""digest bench delivery; the others stand in modules of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from digest import log
 from digest.bench import delivery as bench
 from digest.bench.delivery import FLOOR, PIPELINE, PLAIN, SOURCE, Measured, Options
-from digest.cli import bench_ingest, bench_web
+from digest.cli import bench_ingest, bench_planning, bench_web
 from digest.cli.app import Json
 from digest.cli.output import emit, table
 
@@ -37,6 +37,7 @@ def bench_group() -> None:
 
 group.command("web")(bench_web.web)
 group.command("ingest")(bench_ingest.ingest)
+group.command("planning")(bench_planning.planning)
 
 
 @group.command()
