@@ -228,7 +228,7 @@ class Session(Wire):
         dot ends that (RFC 2920, section 3.1). Nothing that goes wrong here changes the refusal.
         """
         self.usable = False
-        if refusal.step is Step.MAIL or refusal.code == 421:
+        if refusal.step is Step.MAIL or refusal.code == 421 or is_full(refusal):
             return
         try:
             if data_asked and (yield from self.reading())[0] == 354:
@@ -253,9 +253,10 @@ class Session(Wire):
         code, text = yield from self.reading()
         if 300 <= code < 400:
             raise self.silent(Silence.GARBAGE, f"unexpected {code}")
+        said = reply(Step.DOT, code, text)
         # What follows the answer, "421 enough" for one, ends the session but not what was said.
-        self.usable = code != 421 and not self.unasked
-        return reply(Step.DOT, code, text)
+        self.usable = code != 421 and not is_full(said) and not self.unasked
+        return said
 
     def _early_word(self) -> Steps[Reply | None]:
         """Return the refusal that a relay sent before it stopped reading, if it did."""
@@ -266,6 +267,14 @@ class Session(Wire):
         except Broken:
             return None
         return reply(Step.BODY, code, text) if code >= 400 else None
+
+
+def is_full(refusal: Reply) -> bool:
+    """Whether a relay takes no more over this session: 452, which many say from some message on, to all that follow.
+
+    A full mailbox (X.2.2, RFC 3463 section 3.3) is its reader's own, and says nothing of the session.
+    """
+    return refusal.code == 452 and not refusal.text.startswith("4.2.")
 
 
 def _address_literal(sock: socket.socket) -> str:

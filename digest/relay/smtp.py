@@ -11,9 +11,11 @@ from pathlib import Path
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Silence, Step
 from digest.errors import SettingsError
-from digest.relay.session import Session
+from digest.relay.session import Session, is_full
 from digest.relay.url import RelayUrl, Scheme
 from digest.relay.wire import Broken, Deadlines, Steps
+
+_BEFORE_BODY = frozenset({Step.MAIL, Step.RCPT, Step.DATA})
 
 
 class SmtpRelay:
@@ -95,15 +97,15 @@ class SmtpConnection:
     def hand_over(self, message: Message) -> Reply:
         """Send one message; returns the relay's last word about it, connecting included.
 
-        A session that turns out to have been closed while it was idle is replaced without further ado:
-        no byte of the message has left by then.
+        A session that turns out to have been closed while it was idle, or to be full, is replaced without
+        further ado: no byte of the message has left by then.
         """
         until = self._relay.deadline()
         if self._is_used_up:
             self.close()
         reused = self._session is not None
         reply = self._hand_over(message, until)
-        return self._hand_over(message, until) if reused and _was_stale(reply) else reply
+        return self._hand_over(message, until) if reused and _wants_another(reply) else reply
 
     def begin(self, message: Message) -> SmtpHanding | None:
         """Begin to hand a message over without waiting for anything.
@@ -149,7 +151,7 @@ class SmtpHanding:
     Attributes:
         event: What it waits for, `EVENT_READ` or `EVENT_WRITE`; None when it is over.
         reply: The relay's last word, when it is over; None where the session had been closed while it was
-            idle: nothing has left, and `hand_over` sends the message over a new one.
+            idle, or is full: nothing has left, and `hand_over` sends the message over a new one.
     """
 
     def __init__(self, connection: SmtpConnection, session: Session, steps: Steps[Reply]) -> None:
@@ -176,11 +178,13 @@ class SmtpHanding:
             self.event = step()
         except StopIteration as end:
             self.event = None
-            self.reply = None if _was_stale(end.value) else end.value
+            self.reply = None if _wants_another(end.value) else end.value
 
 
-def _was_stale(reply: Reply) -> bool:
-    return reply.step is Step.MAIL and (reply.silence is Silence.CLOSED or reply.code == 421)
+def _wants_another(reply: Reply) -> bool:
+    """Whether the message may fare better over a new session, before a byte of it has left."""
+    stale = reply.step is Step.MAIL and (reply.silence is Silence.CLOSED or reply.code == 421)
+    return stale or (reply.step in _BEFORE_BODY and is_full(reply))
 
 
 def _full_name() -> str | None:

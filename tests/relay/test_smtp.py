@@ -474,6 +474,43 @@ def test_an_idle_session_is_replaced(stale: Answer) -> None:
     assert [taken.recipient for taken in server.accepted] == ["ada@example.org", "bob@example.org"]
 
 
+FULL = "452 4.5.3 too many mails over this connection"
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
+def test_a_full_session_is_replaced(step: str) -> None:
+    """A relay that takes only so many over a session, whatever the settings say, costs neither a reply nor a message."""
+    with SmtpServer(answers={step: [None, None, FULL]}) as server:
+        connection = connect(server)
+        assert [connection.hand_over(message(name)) for name in ("ada", "bob", "cyd", "dan")] == [OK] * 4
+        connection.close()
+        assert [taken.connection for taken in server.accepted] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
+def test_a_full_relay_is_reported_once(step: str) -> None:
+    """452 over a new session too is an outcome, not a loop; the message after it gets a session of its own."""
+    with SmtpServer(answers={step: [None, *([FULL] * (1 if step == "dot" else 2))]}) as server:
+        connection = connect(server)
+        assert connection.hand_over(message()) == OK
+        assert connection.hand_over(message("bob")) == Reply(step=Step(step), code=452, text=FULL[4:])
+        assert connection.hand_over(message("cyd")) == OK
+        connection.close()
+        assert server.connections == (2 if step == "dot" else 3)
+
+
+def test_a_full_mailbox_is_one_readers() -> None:
+    """452 with X.2.2 is about the mailbox: the session goes on with the next reader."""
+    full = "452 4.2.2 the account is over quota"
+    with SmtpServer(answers={"rcpt": [None, full]}) as server:
+        connection = connect(server)
+        assert connection.hand_over(message()) == OK
+        assert connection.hand_over(message("bob")) == Reply(step=Step.RCPT, code=452, text=full[4:])
+        assert connection.hand_over(message("cyd")) == OK
+        connection.close()
+        assert server.connections == 1
+
+
 def test_a_dead_relay_is_reported_once() -> None:
     """A replaced session that dies as well is an outcome, not a loop."""
     with SmtpServer(answers={"mail": [None, CLOSE, CLOSE]}) as server:

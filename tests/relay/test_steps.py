@@ -78,6 +78,18 @@ def test_refusals(step: str, kind: str, pipelining: bool) -> None:
     assert len(server.accepted) == (2 if kept else 1)
 
 
+def test_a_full_session() -> None:
+    """Where a session takes no more, the message is left to who may open another: nothing of it has left."""
+    with SmtpServer(answers={"rcpt": [None, "452 4.5.3 enough"]}) as server:
+        connection = connect(server)
+        assert connection.hand_over(message()) == OK
+        assert finish(begin(connection, message("bob"))) == [None]
+        assert connection.begin(message("bob")) is None
+        assert connection.hand_over(message("bob")) == OK
+        connection.close()
+        assert [taken.connection for taken in server.accepted] == [1, 2]
+
+
 @pytest.mark.parametrize("pipelining", [True, False])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("kind", SILENCES)
