@@ -39,6 +39,10 @@ class Status(StrEnum):
     AMBIGUOUS = "ambiguous"  #: handed over, answer unknown, and the policy is to park
 
 
+#: Statuses that can still lead to a mail.
+OPEN = (Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
+
+
 class Skip(StrEnum):
     """Why a due subscriber gets nothing."""
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from digest.deliver.bounce import Bounce, BounceKind, one_line
 from digest.deliver.delivery import Status
+from digest.deliver.refusal import Blame, is_readers, judge_refusal, read_code
 from digest.deliver.reply import Reply, Silence, Step
 
 #: Up to MAIL nothing has been said about a reader: what goes wrong there is the site's trouble.
 _SITE_STEPS = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 #: Replies after which the session goes on, RSET at most; in the body the two sides are out of step.
 _IN_STEP = frozenset({Step.RCPT, Step.DATA, Step.DOT})
-#: "Authentication required" and its kin (RFC 4954, section 6), which some relays say at RCPT only.
-_AUTH_CODES = frozenset({530, 534, 535, 538})
-_POLICY_REFUSAL = re.compile(r"5\.7\.\d{1,3}(?!\d)")  # RFC 3463, section 3.8
-_ADDRESS = re.compile(r'<?(?:"[^"]*"|[^\s<>@"]*)@[^\s<>]*>?')
-_DETAIL_CHARACTERS = 200
+#: What a final refusal counts as, by whom it blames; an address that is dead bounces hard.
+_KINDS = {Blame.RECIPIENT: BounceKind.SOFT, Blame.MESSAGE: BounceKind.BLOCKED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +28,9 @@ class RetryPolicy:
     longest: dt.timedelta = dt.timedelta(hours=1)  #: no wait is longer, jitter included
     jitter_percent: int = 20  #: a wait is lengthened by up to this much
     pause: dt.timedelta = dt.timedelta(minutes=15)  #: for what an operator has to mend, before a new look
-    site_streak: int = 20  #: site troubles in a row, over all connections, that pause the run as well
+    #: Troubles in a row, over all connections, that pause the run as well: of the site, or messages refused for what
+    #: they hold. One such message is its own misfortune; twenty, and none taken between them, are a policy.
+    site_streak: int = 20
     build_tries: int = 3  #: a message that cannot be built is parked at this try
     ambiguous: Literal["park", "resend"] = "resend"  #: when the answer to the final dot is lost
 
@@ -45,6 +45,8 @@ class Verdict:
     pause_run: bool  #: hand nothing more over until an operator, or the pause, has mended it
     keep_connection: bool  #: whether the next message may go over the same connection
     detail: str  #: one line, "rcpt 550 5.1.1 no such user", without addresses
+    blame: Blame | None = None  #: whom a refusal is about; None where nothing was refused
+    bounce: Bounce | None = None  #: what it says of the reader, where it says anything
 
 
 def judge(
@@ -59,10 +61,11 @@ def judge(
     """Say what a relay's last word means.
 
     2xx at the final dot is sent, and never tried again. 5xx at RCPT, DATA or the dot fails this message
-    alone. Up to MAIL, and for refusals by policy (5.7.x), the site is to blame: nobody is suppressed, no
-    attempt is counted, and 5xx or a broken TLS pauses the run. Everything else is tried again later;
-    where that would be too late, the delivery expires. When the final dot has left and the answer is
-    lost, the relay may have the message: `policy.ambiguous` says whether to park it or to repeat it.
+    alone: it bounced, unless what it holds was refused. Up to MAIL, and for refusals by policy (5.7.x), the
+    site is to blame: nobody is suppressed, no attempt is counted, and 5xx or a broken TLS pauses the run.
+    Everything else is tried again later; where that would be too late, the delivery expires. When the final
+    dot has left and the answer is lost, the relay may have the message: `policy.ambiguous` says whether to
+    park it or to repeat it.
 
     Args:
         reply: The last word about the message.
@@ -72,7 +75,8 @@ def judge(
         expires_at: Aware; a retry at this moment is already too late.
         policy: How patient to be.
     """
-    site = _is_site(reply)
+    blame, bounce = _meaning(reply)
+    site = blame is Blame.SITE
     counts = not site
     pause = site and (_is_final(reply) or reply.silence is Silence.UNTRUSTED)
     retry_at: dt.datetime | None = None
@@ -92,6 +96,8 @@ def judge(
         pause_run=pause,
         keep_connection=_keeps_connection(reply),
         detail=detail(reply),
+        blame=blame,
+        bounce=bounce,
     )
 
 
@@ -124,7 +130,7 @@ def judge_unbuilt(
         counts_attempt=True,
         pause_run=False,
         keep_connection=True,
-        detail=_one_line(f"build {reason}"),
+        detail=one_line(f"build {reason}"),
     )
 
 
@@ -149,21 +155,19 @@ def wait(attempts: int, *, delivery_id: int, policy: RetryPolicy) -> dt.timedelt
 
 
 def next_streak(streak: int, verdict: Verdict) -> int:
-    """Count the site's troubles in a row; at `RetryPolicy.site_streak` the run pauses.
+    """Count the troubles in a row that are not the readers'; at `RetryPolicy.site_streak` the run pauses.
 
-    A dead relay answers no message at all: without this, a run would try each of its deliveries once.
+    A dead relay answers no message at all: without this, a run would try each of its deliveries once. One that
+    refuses whatever we write would have each of them fail.
     """
-    return 0 if verdict.counts_attempt else streak + 1
+    refused = verdict.blame is Blame.MESSAGE and verdict.status is Status.FAILED
+    return streak + 1 if refused or verdict.blame is Blame.SITE else 0
 
 
 def detail(reply: Reply) -> str:
     """Return the reply in one line for the ledger, without addresses: "rcpt 550 5.1.1 no such user"."""
     said = reply.code if reply.silence is None else reply.silence
-    return _one_line(f"{reply.step} {said} {reply.text}")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_ADDRESS.sub("…", text).split())[:_DETAIL_CHARACTERS]
+    return one_line(f"{reply.step} {said} {reply.text}")
 
 
 def _is_final(reply: Reply) -> bool:
@@ -174,10 +178,24 @@ def _is_refusal(reply: Reply) -> bool:
     return reply.code is not None and 400 <= reply.code < 600
 
 
-def _is_site(reply: Reply) -> bool:
+def _meaning(reply: Reply) -> tuple[Blame | None, Bounce | None]:
     if reply.step in _SITE_STEPS:
-        return True
-    return _is_final(reply) and (reply.code in _AUTH_CODES or _POLICY_REFUSAL.match(reply.text) is not None)
+        return Blame.SITE, None
+    if not _is_refusal(reply):
+        return None, None
+    code, of_recipient = read_code(reply.text), reply.step is Step.RCPT
+    if _is_final(reply):
+        refusal = judge_refusal(reply.code, code, reply.text, of_recipient=of_recipient)
+        kind = _KINDS.get(refusal.blame)
+        blame, kind = refusal.blame, BounceKind.HARD if refusal.dead else kind
+    else:
+        # What a server has no time for now says nothing of the reader, unless its code does: were each greylisting
+        # a bounce, a day without the relay would be one of everybody's.
+        blame = Blame.RECIPIENT if of_recipient or is_readers(code) else Blame.MESSAGE
+        kind = BounceKind.SOFT if is_readers(code) else None
+    if kind is None:
+        return blame, None
+    return blame, Bounce(kind=kind, status=str(code) if code else None, detail=detail(reply))
 
 
 def _is_unknown(reply: Reply) -> bool:

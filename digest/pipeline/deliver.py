@@ -324,4 +324,5 @@ def _result(delivery: Delivery, verdict: Verdict) -> Result:
         retry_at=verdict.retry_at,
         counts_attempt=verdict.counts_attempt,
         reply=verdict.detail,
+        bounce=verdict.bounce,
     )

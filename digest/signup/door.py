@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind
 from digest.pipeline.plan import Stamp
-from digest.signup.steps import BARRED, activate, address_hash, mail
+from digest.signup.steps import BARRED, activate, mail
 from digest.store import consents, subscribers
 from digest.subscribers.address import address_key
 from digest.subscribers.consent import Event, Evidence
@@ -45,7 +45,7 @@ def request(
     known = subscribers.hold_address(conn, address_key(address))
     barred = known.state if known is not None and known.state in BARRED else None
     # Pending would hide that they had left: no import may activate them until they confirm.
-    hashed = address_hash(conn, address)
+    hashed = consents.address_hash(conn, address)
     consents.suppress(conn, hashed, reason=barred or "", at=now, holds=barred is not None)
     entered = subscribers.enter(
         conn,
@@ -77,7 +77,7 @@ def ask(
     known = subscribers.hold_address(conn, address_key(address))
     if known is not None and known.state in SUBSCRIBED:
         return Outcome.KNOWN, known
-    hashed = address_hash(conn, address)
+    hashed = consents.address_hash(conn, address)
     left = known is not None and known.state in BARRED
     if confirmed and (left or consents.suppressed(conn, hashed) is not None):
         return Outcome.REFUSED, known or _nobody(address, profile, schedule)

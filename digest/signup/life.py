@@ -107,7 +107,7 @@ class Signup:
                 return moves.take_over(conn, self.stamp, current, replaced, evidence=evidence, now=now)
             if current.state is not State.PENDING:
                 return current if current.state in SUBSCRIBED else None
-            consents.allow(conn, steps.address_hash(conn, current.address))
+            consents.allow(conn, consents.address_hash(conn, current.address))
             steps.activate(conn, current.id, evidence, confirmed_at=now, now=now)
             return replace(current, state=State.ACTIVE, confirmed_at=now)
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind
 from digest.pipeline.plan import Stamp
-from digest.signup.steps import BARRED, address_hash, mail
+from digest.signup.steps import BARRED, mail
 from digest.store import consents, deliveries, subscribers
 from digest.subscribers.address import address_key
 from digest.subscribers.consent import Event, Evidence
@@ -53,7 +53,7 @@ def ask(
     other = held[known.id] if known else None
     # Nor must the work done: as at the door, the same statements whatever is known of that address.
     barred = other.state if other is not None and other.state in BARRED else None
-    hashed = address_hash(conn, address)
+    hashed = consents.address_hash(conn, address)
     consents.suppress(conn, hashed, reason=barred or "", at=now, holds=barred is not None)
     if asked is not None:
         mail(conn, stamp, asked, Kind.CONFIRM, now)
@@ -79,7 +79,7 @@ def take_over(
         return None
     if asked.state is not State.PENDING:
         return None if asked.address else subscriber
-    consents.allow(conn, address_hash(conn, asked.address))
+    consents.allow(conn, consents.address_hash(conn, asked.address))
     _close(conn, asked, now)
     moved = replace(subscriber, address=asked.address, epoch=subscriber.epoch + 1)
     subscribers.change(

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import hmac
 
 from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind, Status
 from digest.pipeline.plan import Stamp
-from digest.store import consents, deliveries, facts, subscribers, uses
+from digest.store import consents, deliveries, subscribers, uses
 from digest.store.deliveries import Plan
-from digest.subscribers.address import address_key
 from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.due import local_date, next_due
 from digest.subscribers.subscriber import State, Subscriber
@@ -57,12 +54,6 @@ def hold_same(conn: Connection, subscriber: Subscriber) -> Subscriber | None:
     """
     current = subscribers.hold(conn, subscriber.id)
     return current if current is not None and current.epoch == subscriber.epoch else None
-
-
-def address_hash(conn: Connection, address: str) -> str:
-    """What stays of an address that is never to be mailed again; without the key it says nothing."""
-    key = facts.key(conn, "suppressions")
-    return hmac.new(key, address_key(address).encode(), hashlib.sha256).hexdigest()
 
 
 def schedule(conn: Connection, subscriber_id: int, now: dt.datetime) -> None:
@@ -128,7 +119,7 @@ def erase(conn: Connection, current: Subscriber, evidence: Evidence, now: dt.dat
     """Forget who someone was, but for the hash by which no import brings them back."""
     if current.state is not State.LEFT:
         leave(conn, current, evidence, now)
-    consents.suppress(conn, address_hash(conn, current.address), reason="erased", at=now)
+    consents.suppress(conn, consents.address_hash(conn, current.address), reason="erased", at=now)
     forget(conn, [current.id], now)
     uses.forget_of(conn, current.id)
     consents.record(conn, current.id, Event.ERASED, Evidence(method=evidence.method), at=now)

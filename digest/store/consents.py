@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from digest.store import facts
 from digest.store.engines import INSERTS
 from digest.store.schema import consents, suppressions
 from digest.store.types import Instant
+from digest.subscribers.address import address_key
 from digest.subscribers.consent import Consent, Event, Evidence
 
 # Built once, as in `deliveries`: of what a sign-up costs, most was the building of its statements.
@@ -87,25 +91,29 @@ def forget_ips_of(conn: Connection, subscriber_ids: Sequence[int]) -> None:
     conn.execute(sa.update(consents).where(consents.c.subscriber_id.in_(subscriber_ids)).values(ip=None))
 
 
-def suppress(
-    conn: Connection, address_hash: str, *, reason: str, at: dt.datetime, holds: bool = True
-) -> None:
+def address_hash(conn: Connection, address: str) -> str:
+    """What stays of an address that is never to be mailed again; without the key it says nothing."""
+    key = facts.key(conn, "suppressions")
+    return hmac.new(key, address_key(address).encode(), hashlib.sha256).hexdigest()
+
+
+def suppress(conn: Connection, hashed: str, *, reason: str, at: dt.datetime, holds: bool = True) -> None:
     """Never mail an address again, whoever adds it; the first reason stays.
 
     Args:
         holds: Else nothing is written, by the same one statement.
     """
-    given = {"hash": address_hash, "why": reason, "moment": at, "holds": holds}
+    given = {"hash": hashed, "why": reason, "moment": at, "holds": holds}
     conn.execute(_SUPPRESS[conn.dialect.name], given)
 
 
-def suppressed(conn: Connection, address_hash: str) -> str | None:
+def suppressed(conn: Connection, hashed: str) -> str | None:
     """Why an address is never mailed, if it is not."""
-    query = sa.select(suppressions.c.reason).where(suppressions.c.address_hash == address_hash)
+    query = sa.select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
     reason: str | None = conn.scalar(query)
     return reason
 
 
-def allow(conn: Connection, address_hash: str) -> None:
+def allow(conn: Connection, hashed: str) -> None:
     """Lift a suppression: the owner of the address asked for mail again and confirmed it."""
-    conn.execute(sa.delete(suppressions).where(suppressions.c.address_hash == address_hash))
+    conn.execute(sa.delete(suppressions).where(suppressions.c.address_hash == hashed))

@@ -10,17 +10,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from digest.deliver.delivery import OPERATOR, Delivery, Kind, Status
+from digest.deliver.bounce import Bounce, Door
+from digest.deliver.delivery import OPEN, OPERATOR, Delivery, Kind, Status
 from digest.rank.selection import Pick
+from digest.store import bounces
+from digest.store.bounces import Came, Taken
 from digest.store.engines import INSERTS, insert
 from digest.store.rows import delivery, packed
 from digest.store.schema import deliveries, plans, subscribers
 from digest.store.subscribers import give_back, hold_those
 from digest.store.types import Instant
 from digest.subscribers.subscriber import State
-
-#: Statuses that can still lead to a mail.
-OPEN = (Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class Result:
     retry_at: dt.datetime | None = None  #: for deferred
     counts_attempt: bool = True
     reply: str  #: the relay's words, without addresses
+    bounce: Bounce | None = None  #: what they say of the reader
 
 
 def plan(conn: Connection, rows: Sequence[Plan], *, now: dt.datetime) -> int:
@@ -264,7 +265,17 @@ def _mailable() -> sa.ColumnElement[bool]:
 
 
 def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:
-    """Write what each try did; a claim that went to another sender meanwhile is not touched."""
+    """Write what each try did; a claim that went to another sender meanwhile is not touched.
+
+    Who bounced hard is suppressed with it: no crash comes between what the relay said and what follows.
+    """
+    came = [
+        Came(delivery_id=each.delivery_id, bounce=each.bounce, door=Door.SMTP)
+        for each in results
+        if each.bounce is not None
+    ]
+    if came:
+        bounces.hold_of(conn, came)
     done = [result for result in results if result.status not in OPEN]
     if done:
         rows = [(each.delivery_id, each.status, each.reply, int(each.counts_attempt)) for each in done]
@@ -273,6 +284,16 @@ def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: d
     for result in results:
         if result.status in OPEN:
             _defer(conn, result, claimant=claimant, now=now)
+    if came:
+        bounced(conn, came, now=now)
+
+
+def bounced(conn: Connection, came: Sequence[Came], *, now: dt.datetime) -> Taken:
+    """Keep what came back, suppress whom it tells of, and withdraw what is open for them."""
+    taken = bounces.take(conn, came, now=now)
+    if taken.suppressed:
+        withdraw(conn, taken.suppressed, now=now, reason="suppressed")
+    return taken
 
 
 def _defer(conn: Connection, result: Result, *, claimant: str, now: dt.datetime) -> None:

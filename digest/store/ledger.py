@@ -10,9 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from digest.deliver.delivery import Delivery, Kind, Status
+from digest.deliver.delivery import OPEN, Delivery, Kind, Status
 from digest.rank.selection import Pick
-from digest.store.deliveries import OPEN
 from digest.store.rows import delivery, unpacked
 from digest.store.schema import deliveries, editions, plans
 

@@ -270,8 +270,11 @@ consents = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), nullable=False, index=True),
     sa.Column("at", Instant, nullable=False),
-    sa.Column("event", sa.Text, nullable=False),  # asked, confirmed, paused, resumed, left, erased, moved
-    sa.Column("method", sa.Text, nullable=False),  # web, api, mail, command, import, date
+    # asked, confirmed, paused, resumed, left, erased, moved, bounced, complained
+    sa.Column("event", sa.Text, nullable=False),
+    sa.Column(
+        "method", sa.Text, nullable=False
+    ),  # web, api, mail, command, import, date; smtp, dsn, arf, webhook
     sa.Column("ip", sa.Text),  # of the request; forgotten after some weeks
     sa.Column("text_version", sa.Text),  # of the sentence that was agreed to
     sa.Index("ix_consents_at", "at"),  # for the sign-ups of the last hour, which are counted each minute
@@ -334,6 +337,22 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_edition_id", "edition_id"),
     # As for subscribers: return paths show ids, and a mail that the day had already must use one up too.
     sqlite_autoincrement=True,
+)
+
+bounces = sa.Table(
+    "bounces",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("delivery_id", sa.ForeignKey("deliveries.id"), nullable=False),
+    sa.Column("subscriber_id", sa.ForeignKey("subscribers.id"), index=True),  # none: the operator
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),  # hard, soft, complaint, blocked
+    sa.Column("status", sa.Text),  # enhanced code
+    sa.Column("detail", sa.Text, nullable=False),  # without addresses
+    sa.Column("door", sa.Text, nullable=False),  # smtp, dsn, arf, webhook
+    # The same report twice counts once.
+    sa.UniqueConstraint("delivery_id", "kind", "door"),
+    sa.Index("ix_bounces_at", "at"),
 )
 
 plans = sa.Table(

@@ -26,11 +26,13 @@ class Event(StrEnum):
     MOVED = "moved"  #: to another address, which had said yes
     LEFT = "left"
     ERASED = "erased"
+    BOUNCED = "bounced"  #: the address takes no mail: none is sent to it
+    COMPLAINED = "complained"  #: its owner called a mail junk
 
 
 #: Through which door: a page, the API, a link of a mail, the command, an import, the demo; `date` for what a day
-#: brought by itself.
-Method = Literal["web", "api", "mail", "command", "import", "demo", "date"]
+#: brought by itself; and those that a bounce comes through (`deliver.bounce.Door`).
+Method = Literal["web", "api", "mail", "command", "import", "demo", "date", "smtp", "dsn", "arf", "webhook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from digest.deliver.bounce import Bounce, BounceKind
 from digest.deliver.delivery import Status
 from digest.deliver.policy import (
     RetryPolicy,
@@ -17,6 +18,7 @@ from digest.deliver.policy import (
     next_streak,
     wait,
 )
+from digest.deliver.refusal import Blame
 from digest.deliver.reply import Reply, Silence, Step
 
 NOW = dt.datetime(2026, 3, 2, 7, 0, tzinfo=dt.UTC)
@@ -29,6 +31,10 @@ LATER = NOW + dt.timedelta(minutes=15)
 ANSWERS: dict[str, dict[str, Any]] = {
     "4xx": {"code": 451, "text": "4.3.0 try later"},
     "5xx": {"code": 550, "text": "5.1.1 no such user"},
+    "full": {"code": 452, "text": "4.2.2 mailbox full"},
+    "full for good": {"code": 552, "text": "5.2.2 mailbox full"},
+    "too large": {"code": 552, "text": "5.3.4 too big"},
+    "content": {"code": 554, "text": "5.6.0 not this"},
     "policy": {"code": 554, "text": "5.7.1 listed"},
     "421": {"code": 421, "text": "4.3.2 closing"},
     "closed": {"code": None, "text": "", "silence": Silence.CLOSED},
@@ -37,45 +43,58 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "untrusted": {"code": None, "text": "expired", "silence": Silence.UNTRUSTED},
 }
 
-# status, counts_attempt, pause_run, keep_connection
-DEFERRED_SITE = (Status.DEFERRED, False, False, False)
-PAUSED = (Status.DEFERRED, False, True, False)
-PAUSED_KEPT = (Status.DEFERRED, False, True, True)
-DEFERRED = (Status.DEFERRED, True, False, False)
-DEFERRED_KEPT = (Status.DEFERRED, True, False, True)
-FAILED = (Status.FAILED, True, False, False)
-FAILED_KEPT = (Status.FAILED, True, False, True)
-AMBIGUOUS = (Status.AMBIGUOUS, True, False, False)
+# status, counts_attempt, pause_run, keep_connection, blame, bounce
+DEFERRED_SITE = (Status.DEFERRED, False, False, False, Blame.SITE, None)
+PAUSED = (Status.DEFERRED, False, True, False, Blame.SITE, None)
+PAUSED_KEPT = (Status.DEFERRED, False, True, True, Blame.SITE, None)
+SILENT = (Status.DEFERRED, True, False, False, None, None)
+AMBIGUOUS = (Status.AMBIGUOUS, True, False, False, None, None)
+LATER_READER = (Status.DEFERRED, True, False, True, Blame.RECIPIENT, None)
+LATER_MESSAGE = (Status.DEFERRED, True, False, True, Blame.MESSAGE, None)
+LATER_SOFT = (Status.DEFERRED, True, False, True, Blame.RECIPIENT, BounceKind.SOFT)
+HARD = (Status.FAILED, True, False, True, Blame.RECIPIENT, BounceKind.HARD)
+SOFT = (Status.FAILED, True, False, True, Blame.RECIPIENT, BounceKind.SOFT)
+BLOCKED = (Status.FAILED, True, False, True, Blame.MESSAGE, BounceKind.BLOCKED)
+Cell = tuple[Status, bool, bool, bool, Blame | None, BounceKind | None]
 
-SITE = {
-    "4xx": DEFERRED_SITE,
-    "5xx": PAUSED,
-    "policy": PAUSED,
-    "421": DEFERRED_SITE,
-    "closed": DEFERRED_SITE,
-    "timeout": DEFERRED_SITE,
-    "garbage": DEFERRED_SITE,
-    "untrusted": PAUSED,
+NO_ANSWER = ("closed", "timeout", "garbage")
+FINAL = ("5xx", "full for good", "too large", "content", "policy")
+SITE: dict[str, Cell] = {
+    **dict.fromkeys(("4xx", "full", "421", *NO_ANSWER), DEFERRED_SITE),
+    **dict.fromkeys((*FINAL, "untrusted"), PAUSED),
 }
-MESSAGE = {
-    "4xx": DEFERRED_KEPT,
-    "5xx": FAILED_KEPT,
+RCPT: dict[str, Cell] = {
+    "4xx": LATER_READER,
+    "5xx": HARD,
+    "full": LATER_SOFT,
+    "full for good": SOFT,
+    "too large": BLOCKED,
+    "content": BLOCKED,
     "policy": PAUSED_KEPT,
-    "421": DEFERRED,
-    "closed": DEFERRED,
-    "timeout": DEFERRED,
-    "garbage": DEFERRED,
-    "untrusted": DEFERRED,
+    "421": (Status.DEFERRED, True, False, False, Blame.RECIPIENT, None),
+    **dict.fromkeys((*NO_ANSWER, "untrusted"), SILENT),
 }
-BODY = MESSAGE | {"4xx": DEFERRED, "5xx": FAILED, "policy": PAUSED}
-DOT = MESSAGE | dict.fromkeys(("closed", "timeout", "garbage", "untrusted"), AMBIGUOUS)
+MESSAGE = RCPT | {
+    "4xx": LATER_MESSAGE,
+    "421": (Status.DEFERRED, True, False, False, Blame.MESSAGE, None),
+}
+
+
+def lost(cell: Cell) -> Cell:
+    """The same, after which the two sides are out of step."""
+    status, counts, pause, _keep, blame, bounce = cell
+    return status, counts, pause, False, blame, bounce
+
+
+BODY = {answer: lost(cell) for answer, cell in MESSAGE.items()}
+DOT = MESSAGE | dict.fromkeys((*NO_ANSWER, "untrusted"), AMBIGUOUS)
 TABLE = {
     Step.CONNECT: SITE,
     Step.EHLO: SITE,
     Step.STARTTLS: SITE,
     Step.AUTH: SITE,
     Step.MAIL: SITE,
-    Step.RCPT: MESSAGE,
+    Step.RCPT: RCPT,
     Step.DATA: MESSAGE,
     Step.BODY: BODY,
     Step.DOT: DOT,
@@ -96,9 +115,10 @@ def verdict(
 @pytest.mark.parametrize("step", Step)
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_every_cell(step: Step, answer: str) -> None:
-    """Each answer at each step has one status, one blame, and one fate of the connection."""
+    """Each answer at each step has one status, one blame, one bounce at most, and one fate of the connection."""
     given = verdict(Reply(step=step, **ANSWERS[answer]))
-    status, counts, pause, keep = TABLE[step][answer]
+    status, counts, pause, keep, blame, kind = TABLE[step][answer]
+    code = ANSWERS[answer]["text"].partition(" ")[0]
     retry_at = (LATER if pause else SOON) if status is Status.DEFERRED else None
     assert given == Verdict(
         status=status,
@@ -107,7 +127,17 @@ def test_every_cell(step: Step, answer: str) -> None:
         pause_run=pause,
         keep_connection=keep,
         detail=given.detail,
+        blame=blame,
+        bounce=Bounce(kind=kind, status=code, detail=given.detail) if kind else None,
     )
+
+
+@pytest.mark.parametrize("step", [Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_comes_before_the_reader_bounces_on_nobody(step: Step, answer: str) -> None:
+    """Up to MAIL whatever is said suppresses nobody and counts on nobody's account."""
+    given = verdict(Reply(step=step, **ANSWERS[answer]))
+    assert (given.bounce, given.counts_attempt, given.blame) == (None, False, Blame.SITE)
 
 
 @pytest.mark.parametrize("code", [200, 250, 299])
@@ -166,7 +196,13 @@ def test_a_wrong_success_is_no_success() -> None:
         (550, "5.7.1", True),
         (550, "5.7.1234 what", False),
         (550, "5.7. what", False),
-        (550, "5.1.7 bad address", False),
+        (550, "4.7.1 later, or never", True),
+        (550, "5.1.7 bad sender", True),
+        (553, "5.1.8 sender's domain", True),
+        (550, "5.7.2 no list expansion", False),
+        (550, "relay not permitted", True),
+        (554, "Blocked, see our policy", True),
+        (550, "5.1.1 relay knows no such user", False),
         (550, "said 5.7.1", False),
         (550, "5a7.1 no", False),
         (550, "5.7a1 no", False),
@@ -302,6 +338,23 @@ def test_site_troubles_in_a_row() -> None:
     refusal = verdict(Reply(step=Step.RCPT, **ANSWERS["5xx"]))
     assert next_streak(4, trouble) == 5
     assert next_streak(4, refusal) == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "answer", "streak"),
+    [
+        (Step.DOT, "content", 5),
+        (Step.DOT, "too large", 5),
+        (Step.DATA, "content", 5),
+        (Step.DOT, "4xx", 0),
+        (Step.DOT, "5xx", 0),
+        (Step.RCPT, "full for good", 0),
+        (Step.DOT, "timeout", 0),
+    ],
+)
+def test_contents_refused_in_a_row(step: Step, answer: str, streak: int) -> None:
+    """Messages refused for good for what they hold add up as the site's troubles do: it is a policy in disguise."""
+    assert next_streak(4, verdict(Reply(step=step, **ANSWERS[answer]))) == streak
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from digest.relay.memory import MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
 from digest.signup import Signup
-from digest.store import subscribers
+from digest.store import bounces, subscribers
 from digest.store.database import Database, DatabaseError
 from digest.store.schema import deliveries as ledger
 from digest.subscribers.consent import Evidence
@@ -732,3 +732,53 @@ def test_logs_name_nobody(outbox: Outbox, capsys: pytest.CaptureFixture[str]) ->
     said = capsys.readouterr()
     assert "message not built" in said.out + said.err
     assert not re.search(r"reader\d+@example\.org", said.out + said.err)
+
+
+# -- refused, and what follows ---------------------------------------------------------------------------
+
+
+FULL = Reply(step=Step.RCPT, code=552, text="5.2.2 mailbox full")
+TOO_BIG = Reply(step=Step.DOT, code=552, text="5.3.4 too big")
+NOT_THIS = Reply(step=Step.DOT, code=554, text="rejected")
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "suppresses"),
+    [(NO_SUCH_USER, "hard", True), (FULL, "soft", False), (TOO_BIG, "blocked", False)],
+)
+def test_a_refusal_for_good(outbox: Outbox, reply: Reply, kind: str, suppresses: bool) -> None:
+    """It fails one mail and is kept as what it is; an address that is dead is suppressed, the others are mailed on."""
+    who = outbox.plan(5)
+    outbox.script(to(who[2].address, reply))
+    assert outbox.deliver().results == {Status.SENT: 4, Status.FAILED: 1}
+    with outbox.database.read() as conn:
+        states = [found.state for one in who if (found := subscribers.get(conn, one.id))]
+        kept = [bounces.of(conn, one.id) for one in who]
+    expected = [State.ACTIVE] * 5
+    expected[2] = State.SUPPRESSED if suppresses else State.ACTIVE
+    assert states == expected
+    assert [len(each) for each in kept] == [0, 0, 1, 0, 0]
+    assert (str(kept[2][0].bounce.kind), str(kept[2][0].door)) == (kind, "smtp")
+    assert outbox.balances()
+
+
+@pytest.mark.parametrize("reply", [WRONG_PASSWORD, WRONG_SENDER, NOBODY_THERE, BUSY])
+def test_a_refusal_of_us_suppresses_nobody(outbox: Outbox, reply: Reply) -> None:
+    """What the relay says of us, or has no time for, is nobody's bounce."""
+    who = outbox.plan(3)
+    outbox.script(lambda message: reply)
+    outbox.deliver()
+    with outbox.database.read() as conn:
+        assert [bounces.of(conn, one.id) for one in who] == [[], [], []]
+        assert subscribers.counts(conn)[State.ACTIVE] == 3
+
+
+def test_contents_refused_in_a_row_pause_the_run(outbox: Outbox) -> None:
+    """A relay that refuses whatever we write costs twenty readers their mail, not all of them."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    outbox.plan(50)
+    outbox.script(lambda message: NOT_THIS)
+    report = outbox.deliver()
+    assert report.results == {Status.FAILED: 20}
+    assert report.paused == "dot 554 rejected"
+    assert outbox.statuses() == {"failed": 20, "planned": 30}

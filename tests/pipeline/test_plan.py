@@ -338,7 +338,7 @@ def test_many_planners_at_once(database: Database) -> None:
 
 
 def refuse(_message: Message) -> Reply:
-    return Reply(step=Step.RCPT, code=550, text="5.1.1 no such user")
+    return Reply(step=Step.RCPT, code=552, text="5.2.2 full")
 
 
 def defer(_message: Message) -> Reply:

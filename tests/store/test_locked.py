@@ -9,8 +9,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.engine import Connection
 
+from digest.deliver.bounce import Bounce, BounceKind, BouncePolicy, Door
 from digest.deliver.delivery import Status
 from digest.store import (
+    bounces,
     consents,
     counting,
     deliveries,
@@ -32,6 +34,7 @@ from digest.store import (
     uses,
 )
 from digest.store import database as store_database
+from digest.store.bounces import Came
 from digest.store.change import Change
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
@@ -58,7 +61,7 @@ from tests.factories import (
 
 TABLES = tuple(metadata.tables)
 MODULES = (
-    consents, counting, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
+    bounces, consents, counting, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
     showing, sightings, sources, subscribers, uses,
 )  # fmt: skip
 DUMP = Dump(
@@ -78,6 +81,8 @@ PROGRESS = Progress(
     last_mailed_at=NOW,
     due_at=None,
 )
+DEAD = Came(delivery_id=1, bounce=Bounce(kind=BounceKind.HARD, status="5.1.1", detail="no"), door=Door.SMTP)
+FULL = Came(delivery_id=5, bounce=Bounce(kind=BounceKind.SOFT, status="4.2.2", detail="full"), door=Door.DSN)
 PERSON = {"profile": Profile(), "schedule": Schedule(), "now": NOW, "due_at": None, "state": State.ACTIVE}
 
 
@@ -96,12 +101,16 @@ def two_texts(conn: Connection) -> tuple[int, str]:
 
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
+    "bounces.take": lambda conn: bounces.take(conn, [DEAD], now=NOW),
+    "bounces.weigh": lambda conn: bounces.weigh(conn, [5], BouncePolicy(soft_limit=1), now=NOW),
+    "consents.address_hash": lambda conn: consents.address_hash(conn, "ada@example.org"),
     "consents.allow": lambda conn: consents.allow(conn, "ab"),
     "consents.forget_ips": lambda conn: consents.forget_ips(conn, [1]),
     "consents.forget_ips_of": lambda conn: consents.forget_ips_of(conn, [1]),
     "consents.record": lambda conn: consents.record(conn, 1, Event.LEFT, Evidence(method="web"), at=NOW),
     "consents.suppress": lambda conn: consents.suppress(conn, "cd", reason="left", at=NOW),
     "deliveries.begin": lambda conn: deliveries.begin(conn, {1: "ab" * 32}, claimant="me", now=NOW),
+    "deliveries.bounced": lambda conn: deliveries.bounced(conn, [DEAD], now=NOW),
     "deliveries.blank": lambda conn: deliveries.blank(conn, [1]),
     "deliveries.claim": lambda conn: deliveries.claim(
         conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=9
@@ -173,6 +182,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "uses.take": lambda conn: uses.take(conn, "export", 2, 1, at=NOW),
 }
 READS = {
+    "bounces": {"counts", "hold_of", "of", "of_delivery", "often", "shares"},
     "consents": {"of", "suppressed", "with_ip"},
     "counting": {"count"},
     "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
@@ -225,6 +235,10 @@ def filled(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Data
         deliveries.plan(conn, [planned(reader, picks=(pick(),)) for reader in readers], now=NOW)
         deliveries.claim(conn, claimant="me", now=NOW, lease_until=NOW + HOUR, limit=2)
         subscribers.change(conn, readers[1].id, state=State.LEFT)
+        late = add_subscriber(conn)
+        deliveries.plan(conn, [planned(late, expires_at=NOW)], now=NOW)
+        deliveries.expire(conn, now=NOW)
+        bounces.take(conn, [FULL], now=NOW)
     monkeypatch.setattr(store_database, "LOCK_TIMEOUT_S", 0.02)
     impatient = Database(database.url.render_as_string(hide_password=False))
     yield impatient
