@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import escape
 
 from digest.compose.dkim import Dkim, DkimKey
-from digest.compose.fragments import PaperPiece, ReasonsPiece, paper_piece, reasons_piece
+from digest.compose.fragments import PaperPiece, PickPiece, ReasonsPiece, paper_piece, reasons_piece
 from digest.compose.frame import Frames, frame_values
 from digest.compose.inert import web_url
 from digest.compose.letters import LETTERS
@@ -23,7 +23,7 @@ from digest.compose.sender import Sender
 from digest.compose.templates import Templates, render
 from digest.deliver.delivery import Delivery, Kind
 from digest.errors import DigestError, SettingsError
-from digest.rank.selection import EditionPaper, Reason
+from digest.rank.selection import EditionPaper, Pick, Reason
 
 #: Gmail clips a mail at 102 KB, and with it the footer; ten papers take about 20.
 HTML_BUDGET_BYTES = 100_000
@@ -34,7 +34,7 @@ _PREVIEW_SEPARATOR = quoted(" · ")
 _PREVIEWED = 3  # titles in the line that a mailbox shows under the subject
 
 Papers = Mapping[tuple[int, int], EditionPaper]  #: by edition and paper
-Pieces = Sequence[tuple[PaperPiece, ReasonsPiece]]
+Pieces = Sequence[PickPiece]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,7 @@ class Composer:
         self._html_budget_bytes = html_budget_bytes
         self._papers: Memo[tuple[int, int, int], PaperPiece] = Memo(2048)
         self._reasons: Memo[tuple[Reason, ...], ReasonsPiece] = Memo(8192)
+        self._picked: Memo[tuple[Pick, int], PickPiece] = Memo(8192)
         self._frames: Memo[tuple[dt.date, dt.date, int, int], Frames] = Memo(512)
         self._subjects: Memo[tuple[int, str], bytes] = Memo(2048)
         longest = self._frames_of(_LONGEST_DATE, _LONGEST_DATE, 50, 100_000)
@@ -108,17 +109,17 @@ class Composer:
         pieces = self._pieces(delivery, papers)
         shown = pieces[: self._fitting(pieces)]
         more = delivery.leftover + len(pieces) - len(shown)
-        edition = max(papers[pick.edition_id, pick.paper_id].edition_date for pick in delivery.picks)
+        edition = max([piece.edition_date for piece in pieces])
         frames = self._frames_of(delivery.local_date, edition, len(shown), more)
         leave = self._links.leave(delivery.subscriber_id)
         text_values, html_values = self._slots(delivery, shown, leave)
         text, html = frames.text_head.filled(text_values), frames.html_head.filled(html_values)
-        for paper, reasons in shown:
-            text += (paper.text, reasons.text, paper.text_end)
-            html += (paper.html, reasons.html, paper.html_end)
+        for piece in shown:
+            text += piece.text
+            html += piece.html
         text += frames.text_foot.filled(text_values)
         html += frames.html_foot.filled(html_values)
-        subject = self._subject(len(shown), shown[0][0].short_title)
+        subject = self._subject(len(shown), shown[0].short_title)
         more_headers = self._envelopes.bulk_headers(leave)
         return self._envelopes.message(delivery, subject=subject, text=text, html=html, more=more_headers)
 
@@ -146,8 +147,13 @@ class Composer:
                 raise DigestError(
                     f"delivery {delivery.id}: edition {pick.edition_id} has no paper {pick.paper_id}"
                 )
-            pieces.append((self._paper(paper), self._reasons_of(pick.reasons)))
+            pieces.append(self._picked.find((pick, paper.revision_id)) or self._pick(pick, paper))
         return pieces
+
+    def _pick(self, pick: Pick, paper: EditionPaper) -> PickPiece:
+        piece = PickPiece.of(self._paper(paper), self._reasons_of(pick.reasons), paper.edition_date)
+        self._picked.put((pick, paper.revision_id), piece)
+        return piece
 
     def _paper(self, paper: EditionPaper) -> PaperPiece:
         return self._papers.get(
@@ -161,8 +167,8 @@ class Composer:
     def _fitting(self, pieces: Pieces) -> int:
         """How many papers, from the top, the budget has room for; one at least."""
         used = 0
-        for count, (paper, reasons) in enumerate(pieces):
-            used += paper.html_bytes + reasons.html_bytes
+        for count, piece in enumerate(pieces):
+            used += piece.html_bytes
             if used > self._room_bytes and count:
                 return count
         return len(pieces)
@@ -190,7 +196,7 @@ class Composer:
         html = {
             name: text[name] if escape(value) == value else quoted_html(value) for name, value in own.items()
         }
-        previews = [paper.preview for paper, _ in shown[1 : 1 + _PREVIEWED]] or [shown[0][0].preview]
+        previews = [piece.preview for piece in shown[1 : 1 + _PREVIEWED]] or [shown[0].preview]
         html["preheader"] = _PREVIEW_SEPARATOR.join(previews)
         return text, html
 

@@ -152,8 +152,6 @@ class _Run:
 
     def all(self, only: Collection[int] | None, limit: int | None) -> dict[Status, int]:
         """Claim, build and hand over until nothing is due, the run pauses or is told to stop."""
-        for sender in self._senders:
-            sender.start()
         try:
             self._serve(self._builds(only, limit))
         finally:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import queue
-import selectors
+import select
 import threading
 import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
+from selectors import EVENT_READ, EVENT_WRITE
 
 from digest.compose.message import Message
 from digest.deliver.delivery import Delivery
@@ -20,6 +23,11 @@ from digest.pipeline.ports import Handing, Relay, SteppedConnection
 
 #: Between two looks for messages whose time is over; their deadlines are minutes.
 _LOOK_S = 0.5
+#: Told once, then not again until it is waited for anew: a relay that closes an idle connection wakes nobody.
+_AWAITED = {
+    EVENT_READ: select.EPOLLIN | select.EPOLLONESHOT,
+    EVENT_WRITE: select.EPOLLOUT | select.EPOLLONESHOT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +43,25 @@ class Desk:
     """Where one thread waits for senders, and takes on what they have on the way."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._back: queue.SimpleQueue[Sender] = queue.SimpleQueue()
-        self._woken, self._wake = os.pipe()
-        self._selector.register(self._woken, selectors.EVENT_READ)
+        self._epoll = select.epoll()
+        self._back: deque[Sender] = deque()
+        self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._epoll.register(self._woken, select.EPOLLIN)
         self._watched: dict[int, tuple[Sender, Handing]] = {}  # by file descriptor
         self._next_look = time.monotonic() + _LOOK_S
 
+    # -- called by any thread -------------------------------------------------------------------
+
     def come_back(self, sender: Sender) -> None:
-        """Be there, with a reply or an error; called by any thread."""
-        self._back.put(sender)
-        os.write(self._wake, b".")
+        """Be there, with a reply or an error."""
+        self._back.append(sender)
+        self._ring()
+
+    def _ring(self) -> None:
+        with suppress(BlockingIOError):  # a pipe that is full wakes as well
+            os.write(self._wake, b".")
+
+    # -- called by the thread at the desk -------------------------------------------------------
 
     def watch(self, sender: Sender, handing: Handing) -> None:
         """Take a message on until it is over; then its sender is back."""
@@ -53,54 +69,53 @@ class Desk:
             self._over(sender, handing)
             return
         descriptor = handing.fileno()
-        self._selector.register(descriptor, handing.event)
         self._watched[descriptor] = sender, handing
+        self._arm(descriptor, handing.event)
 
     def wait(self) -> list[Sender]:
         """Wait until a sender is back; returns all who are."""
-        while self._back.empty():
+        while not self._back:
             self._take_on()
-        back = []
-        while not self._back.empty():
-            back.append(self._back.get())
-        return back
+        return [self._back.popleft() for _ in range(len(self._back))]
 
     def _take_on(self) -> None:
-        for key, _events in self._selector.select(_LOOK_S):
-            if key.fd == self._woken:
+        for descriptor, _events in self._epoll.poll(_LOOK_S):
+            if descriptor == self._woken:
                 os.read(self._woken, 4096)
             else:
-                self._advance(key.fd)
+                self._advance(descriptor)
         if time.monotonic() >= self._next_look:
             self._end_what_is_late()
 
     def close(self) -> None:
-        self._selector.close()
+        self._epoll.close()
         os.close(self._woken)
         os.close(self._wake)
 
     def _advance(self, descriptor: int, *, in_time: bool = True) -> None:
         sender, handing = self._watched[descriptor]
-        before = handing.event
         try:
             handing.advance(in_time=in_time)
         except Exception as error:  # the others are still waited for, and settled
-            self._forget(descriptor)
+            del self._watched[descriptor]
             sender.break_off(error)
             return
         if handing.event is None:
-            self._forget(descriptor)
+            del self._watched[descriptor]
             self._over(sender, handing)
-        elif handing.event != before:
-            self._selector.modify(descriptor, handing.event)
+        else:
+            self._arm(descriptor, handing.event)
 
-    def _forget(self, descriptor: int) -> None:
-        del self._watched[descriptor]
-        self._selector.unregister(descriptor)
+    def _arm(self, descriptor: int, event: int) -> None:
+        """Be told once when a socket is ready; it stays known, and one call instead of two is made for each wait."""
+        try:
+            self._epoll.modify(descriptor, _AWAITED[event])
+        except FileNotFoundError:  # a connection made anew; the system forgets one that is closed
+            self._epoll.register(descriptor, _AWAITED[event])
 
     def _over(self, sender: Sender, handing: Handing) -> None:
         if sender.finish(handing.reply):
-            self._back.put(sender)
+            self._back.append(sender)
 
     def _end_what_is_late(self) -> None:
         for descriptor, (_sender, handing) in list(self._watched.items()):
@@ -126,10 +141,7 @@ class Sender:
         self._desk = desk
         self._stepped: SteppedConnection | None = None  # None too where the relay has nothing to step through
         self._given: queue.SimpleQueue[Built | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._thread: threading.Thread | None = None  # none before there is anything to wait for
 
     def give(self, built: Built) -> None:
         """Have a message handed over; it is begun in the ledger by now."""
@@ -140,16 +152,22 @@ class Sender:
             self.break_off(error)
             return
         if handing is None:
-            self._given.put(built)
+            self._have_handed_over(built)
         else:
             self._desk.watch(self, handing)
 
     def finish(self, reply: Reply | None) -> bool:
         """Take the reply to what was given; without one the thread hands it over, and comes back later."""
         self.reply = reply
-        if reply is None:
-            self._given.put(self.handed)
+        if reply is None and self.handed is not None:
+            self._have_handed_over(self.handed)
         return reply is not None
+
+    def _have_handed_over(self, built: Built) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._given.put(built)
 
     def break_off(self, error: BaseException) -> None:
         """Come back with an error, which the thread at the desk raises again; take nothing more."""
@@ -161,7 +179,8 @@ class Sender:
         self._given.put(None)
 
     def join(self) -> None:
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         try:

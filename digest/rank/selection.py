@@ -60,6 +60,10 @@ class Pick:
     score: float
     reasons: tuple[Reason, ...]  #: strongest first, never empty
 
+    def __hash__(self) -> int:
+        """By what tells nearly all picks apart: with whole reasons it takes ten times as long."""
+        return hash((self.paper_id, self.score, self.reasons[0].label))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:

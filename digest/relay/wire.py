@@ -150,13 +150,15 @@ class Wire(smtplib.SMTP):
     def writing(self, data: bytes) -> Steps[None]:
         """Write all, or raise `Broken`: then the last byte has not left."""
         assert self.sock is not None
-        view, sent = memoryview(data), 0
-        while sent < len(view):
+        left = memoryview(data)
+        while True:
             self.left()
             try:
-                sent += self.sock.send(view[sent:])
+                left = left[self.sock.send(left) :]
             except OSError as error:
                 yield from self._ready_again(error, EVENT_WRITE)
+            if not left:
+                return
 
     def reading(self) -> Steps[tuple[int, bytes]]:
         """Read one reply of one or more lines; returns its code and its lines, LF between them."""
@@ -183,6 +185,10 @@ class Wire(smtplib.SMTP):
 
     def _receive(self) -> Steps[None]:
         assert self.sock is not None
+        # Nobody answers at once: to look first costs an exception for each answer. What TLS has decoded by now is seen
+        # by looking alone.
+        if not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()) and not (yield EVENT_READ):
+            raise self.silent(Silence.TIMEOUT, "")
         while True:
             self.left()
             try:

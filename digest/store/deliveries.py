@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from digest.deliver.bounce import Bounce, Door
 from digest.deliver.delivery import OPEN, OPERATOR, Delivery, Kind, Status
@@ -16,7 +18,7 @@ from digest.rank.selection import Pick
 from digest.store import bounces
 from digest.store.bounces import Came, Taken
 from digest.store.engines import INSERTS, insert
-from digest.store.rows import delivery, packed
+from digest.store.rows import DELIVERY, delivery, packed
 from digest.store.schema import deliveries, plans, subscribers
 from digest.store.subscribers import give_back, hold_those
 from digest.store.types import Instant
@@ -191,28 +193,49 @@ def claim(
     Args:
         only: Subscribers to serve; everyone's deliveries if None.
     """
+    statements = _CLAIM if only is None else _claim_of(only)
+    given = {"now": now, "claimant_is": claimant, "lease": lease_until}
     taken: list[Row[Any]] = []
-    # One status at a time: only so does the index give the rows in order, without sorting all that wait.
-    for status in (Status.PLANNED, Status.DEFERRED):
-        waiting = (
-            sa.select(deliveries.c.id)
-            .where(deliveries.c.status == status, deliveries.c.due_at <= now, deliveries.c.expires_at > now)
-            .order_by(deliveries.c.due_at, deliveries.c.id)
-            .limit(limit - len(taken))
-            .with_for_update(skip_locked=True)  # PostgreSQL: two claimants never wait for one another
-        )
-        if only is not None:
-            waiting = waiting.where(deliveries.c.subscriber_id.in_(list(only)))
-        # A CTE that locks is run once; PostgreSQL may run a subquery again for each row, and claim past the limit.
-        chosen = waiting.cte("chosen")
-        rows = conn.execute(
-            sa.update(deliveries)
-            .where(deliveries.c.id.in_(sa.select(chosen.c.id)))
-            .values(status=Status.CLAIMED, claimant=claimant, lease_until=lease_until)
-            .returning(deliveries)
-        )
-        taken.extend(sorted(rows, key=lambda row: (row.due_at, row.id)))
+    for statement in statements:
+        rows = conn.execute(statement, {**given, "most": limit - len(taken)})
+        taken.extend(sorted(rows, key=_DUE))
     return [delivery(row) for row in taken]
+
+
+def _claims(*conditions: sa.ColumnElement[bool]) -> tuple[ReturningUpdate[Any], ...]:
+    """One status at a time: only so does the index give the rows in order, without sorting all that wait."""
+    return tuple(_claim_statement(status, *conditions) for status in (Status.PLANNED, Status.DEFERRED))
+
+
+def _claim_statement(status: Status, *conditions: sa.ColumnElement[bool]) -> ReturningUpdate[Any]:
+    now = sa.bindparam("now", type_=Instant)
+    waiting = (
+        sa.select(deliveries.c.id)
+        .where(deliveries.c.status == status, deliveries.c.due_at <= now, deliveries.c.expires_at > now)
+        .where(*conditions)
+        .order_by(deliveries.c.due_at, deliveries.c.id)
+        .limit(sa.bindparam("most"))
+        .with_for_update(skip_locked=True)  # PostgreSQL: two claimants never wait for one another
+    )
+    # A CTE that locks is run once; PostgreSQL may run a subquery again for each row, and claim past the limit.
+    chosen = waiting.cte("chosen")
+    return (
+        sa.update(deliveries)
+        .where(deliveries.c.id.in_(sa.select(chosen.c.id)))
+        .values(
+            status=Status.CLAIMED, claimant=sa.bindparam("claimant_is"), lease_until=sa.bindparam("lease")
+        )
+        .returning(*DELIVERY, deliveries.c.due_at)
+    )
+
+
+# Built once: built for each batch, they cost a quarter of what claiming takes.
+_CLAIM = _claims()
+_DUE = attrgetter("due_at", "id")
+
+
+def _claim_of(subscriber_ids: Collection[int]) -> tuple[ReturningUpdate[Any], ...]:
+    return _claims(deliveries.c.subscriber_id.in_(list(subscriber_ids)))
 
 
 def signers(conn: Connection, *, now: dt.datetime) -> set[str]:
@@ -413,7 +436,7 @@ def readdress(conn: Connection, subscriber_id: int, *, recipient: str, epoch: in
 def blank(conn: Connection, subscriber_ids: Sequence[int]) -> None:
     """Remove the address from the ledger rows of readers who are erased; the rows stay counted."""
     mine = deliveries.c.subscriber_id.in_(subscriber_ids)
-    conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=[]))
+    conn.execute(sa.update(deliveries).where(mine).values(recipient="", picks=""))
 
 
 def _values(row: Plan, now: dt.datetime) -> dict[str, object]:

@@ -67,7 +67,7 @@ def mailed_since(conn: Connection, subscriber_ids: Sequence[int], *, edition_id:
     )
     mailed: dict[int, set[int]] = {}
     for row in conn.execute(query):
-        mailed.setdefault(row.subscriber_id, set()).update(pick[1] for pick in row.picks)
+        mailed.setdefault(row.subscriber_id, set()).update(pick.paper_id for pick in unpacked(row.picks))
     return mailed
 
 

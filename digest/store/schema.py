@@ -312,7 +312,7 @@ deliveries = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("recipient", sa.Text, nullable=False),
     sa.Column("epoch", sa.Integer, nullable=False),
-    sa.Column("picks", sa.JSON, nullable=False),
+    sa.Column("picks", sa.Text, nullable=False),
     sa.Column("note", sa.Text),  # what an alarm says
     sa.Column("leftover", sa.Integer, nullable=False),
     # The span of editions, for giving back: after `cursor_edition_id`, up to `edition_id`.

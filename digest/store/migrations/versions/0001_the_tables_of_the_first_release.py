@@ -274,7 +274,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
-        sa.Column("picks", sa.JSON(), nullable=False),
+        sa.Column("picks", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("leftover", sa.Integer(), nullable=False),
         sa.Column("cursor_edition_id", sa.Integer(), nullable=True),
