@@ -12,13 +12,12 @@ from typing import Literal
 
 import sqlalchemy as sa
 
-from digest.deliver.delivery import Status
+from digest.deliver.delivery import OPEN, Status
 from digest.pipeline.ingest import IngestOptions
 from digest.settings import DatabaseSettings
 from digest.sources.dump import RawDump
 from digest.store import ledger
 from digest.store.database import Database
-from digest.store.deliveries import OPEN
 from digest.store.schema import deliveries
 from digest.subscribers.subscriber import Schedule
 from digest.wiring import App, utc_now
