@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 import time
@@ -94,13 +95,16 @@ class SmtpConnection:
         self._session: Session | None = None
         self._handed = 0  # over the session at hand
 
-    def hand_over(self, message: Message) -> Reply:
+    def hand_over(self, message: Message, *, until: float = math.inf) -> Reply:
         """Send one message; returns the relay's last word about it, connecting included.
 
         A session that turns out to have been closed while it was idle, or to be full, is replaced without
         further ado: no byte of the message has left by then.
+
+        Args:
+            until: When it has to be over, by the relay's clock, if that is before the relay's own deadline.
         """
-        until = self._relay.deadline()
+        until = min(until, self._relay.deadline())
         if self._is_used_up:
             self.close()
         reused = self._session is not None
@@ -123,6 +127,16 @@ class SmtpConnection:
         session, self._session = self._session, None
         if session is not None:
             session.say_goodbye()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has a session, as far as we know."""
+        return self._session is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether `begin` can begin."""
+        return self._session is not None and not self._is_used_up
 
     @property
     def _is_used_up(self) -> bool:
