@@ -10,10 +10,19 @@ from collections.abc import Iterable
 from email.utils import parseaddr
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -27,6 +36,7 @@ from pydantic_settings import (
 
 from digest.compose.dkim import is_selector
 from digest.compose.links import CONFIRM_AGE
+from digest.deliver.pace import Rate
 from digest.errors import AddressError, PreferenceError, SettingsError
 from digest.sources.kinds import KINDS
 from digest.sources.request import is_address, shown
@@ -34,14 +44,18 @@ from digest.sources.source import COMMAND, FOLDER, Source, SourceKind
 from digest.subscribers.address import normalise
 from digest.subscribers.preferences import schedule
 
+T = TypeVar("T")
+
 PREFIX = "DIGEST_"
+#: Sections of tables that the operator names.
+_TABLES = ("relays", "sources")
 Hour = Annotated[int, Field(ge=0, le=23)]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 #: NAME, or NAME:PORT, as a browser writes it into Host; an IPv6 address stands in brackets.
 _HOST = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 #: A feed's address; what stands before the host or behind the path may be secret, and is never repeated.
 _WEB_URL = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?")
-_SOURCE_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.(?:[A-Za-z]+(?:-[A-Za-z]+)*|\*))?")
 _LIMITS_URLS = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 
@@ -87,17 +101,77 @@ class MailSettings(_Section):
     templates: Path | None = Field(None, description="your own templates/email; ours if not set")
 
 
+def _rate(value: str) -> str:
+    Rate.parse(value)
+    return value
+
+
+RateText = Annotated[str, AfterValidator(_rate)]
+
+
 class RelaySettings(_Section):
     url: str = Field(
-        "", description="smtp://host:port, smtp+starttls://user@host, smtps://user@host or folder:PATH"
+        "", description="smtp://host:port, smtp+starttls://user@host, smtps://user@host, folder:PATH or dry:"
     )
     password_file: Path | None = Field(None, description="file that holds the relay's password, on one line")
     ca_file: Path | None = Field(None, description="certificates to trust beside the system's, PEM")
     hello: str | None = Field(None, description="name given with EHLO; the machine's if not set")
+    weight: int = Field(1, ge=1, le=1000, description="its share of the mail, against those of relays.NAME")
+    rate: RateText | None = Field(
+        None, description="most mails handed to it: 14/s, 600/min or 2000/h; no limit if not set"
+    )
     connections: int = Field(8, ge=1, le=256, description="connections at once")
     messages_per_connection: int = Field(50, ge=1, description="messages before a connection is made anew")
     step_timeout_s: float = Field(60.0, gt=0, description="longest wait for one answer, in seconds")
     dot_timeout_s: float = Field(600.0, gt=0, description="longest wait for the answer to a whole message")
+
+    def password(self, *, key: str = "relay") -> str | None:
+        """The relay's password, read from its secret file.
+
+        Args:
+            key: The table that this is, for errors.
+
+        Raises:
+            SettingsError: The file cannot be read, or is empty.
+        """
+        path = self.password_file
+        if path is None:
+            return None
+        try:
+            password = path.read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{key}.password_file: cannot read {path}: {error}") from error
+        if not password:
+            raise SettingsError(f"{key}.password_file: {path} is empty")
+        return password
+
+
+class OtherRelaySettings(_Section):
+    """One table `[relays.NAME]`. What is not set is as in `[relay]`, but for what is one relay's alone."""
+
+    url: str = Field(description="smtp://host:port, smtp+starttls://user@host or smtps://user@host")
+    password_file: Path | None = Field(None, description="file that holds its password; none if not set")
+    ca_file: Path | None = Field(None, description="as relay.ca_file, which it follows if not set")
+    hello: str | None = Field(None, description="as relay.hello, which it follows if not set")
+    weight: int = Field(1, ge=1, le=1000, description="its share of the mail, against those of the others")
+    rate: RateText | None = Field(None, description="most mails handed to it; no limit if not set")
+    connections: int | None = Field(
+        None, ge=1, le=256, description="as relay.connections, which it follows if not set"
+    )
+    messages_per_connection: int | None = Field(
+        None, ge=1, description="as relay.messages_per_connection, which it follows if not set"
+    )
+    step_timeout_s: float | None = Field(
+        None, gt=0, description="as relay.step_timeout_s, which it follows if not set"
+    )
+    dot_timeout_s: float | None = Field(
+        None, gt=0, description="as relay.dot_timeout_s, which it follows if not set"
+    )
+
+    def beside(self, first: RelaySettings) -> RelaySettings:
+        """The whole relay: where this table says nothing, as the first one."""
+        shared = first.model_dump(exclude={"url", "password_file", "weight", "rate"})
+        return RelaySettings(**shared | self.model_dump(exclude_none=True))
 
 
 class DeliverySettings(_Section):
@@ -321,6 +395,9 @@ class Settings(BaseSettings):
     dkim: DkimSettings = DkimSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    relays: dict[str, OtherRelaySettings] = Field(
+        {}, description="more relays beside the one of relay, one table each"
+    )
     sources: dict[str, SourceSettings] = Field(
         {}, description="where dumps come from beside the folder, one table each; nothing else is asked"
     )
@@ -333,13 +410,13 @@ class Settings(BaseSettings):
         except PreferenceError as error:
             raise ValueError(str(error)) from error
 
-    @field_validator("sources")
+    @field_validator("sources", "relays")
     @classmethod
-    def _names(cls, value: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+    def _names(cls, value: dict[str, T], info: ValidationInfo) -> dict[str, T]:
         for name in value:
-            if name in (FOLDER, COMMAND):
+            if info.field_name == "sources" and name in (FOLDER, COMMAND):
                 raise ValueError(f"{name!r} is taken: it stands for what comes by the {name}")
-            if not _SOURCE_NAME.fullmatch(name):
+            if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a name of lower-case letters, digits and dashes")
         return value
 
@@ -397,22 +474,10 @@ class Settings(BaseSettings):
         return parseaddr(self.sender)[1]
 
     @property
-    def relay_password(self) -> str | None:
-        """The relay's password, read from its secret file.
-
-        Raises:
-            SettingsError: The file cannot be read, or is empty.
-        """
-        path = self.relay.password_file
-        if path is None:
-            return None
-        try:
-            password = path.read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"relay.password_file: cannot read {path}: {error}") from error
-        if not password:
-            raise SettingsError(f"relay.password_file: {path} is empty")
-        return password
+    def relay_tables(self) -> dict[str, RelaySettings]:
+        """Every relay by its name in the settings, whole, that of `[relay]` first."""
+        others = {f"relays.{name}": table.beside(self.relay) for name, table in self.relays.items()}
+        return {"relay": self.relay} | others
 
     @classmethod
     def settings_customise_sources(
@@ -428,15 +493,16 @@ class Settings(BaseSettings):
 
 
 class Environment(EnvSettingsSource):
-    """The variables. In that of a source, `_` stands for the `-` of its name: no shell sets a name with a dash."""
+    """The variables. In that of a source or a relay, `_` stands for the `-` of its name: no shell sets a name with a dash."""
 
     def __call__(self) -> dict[str, Any]:
         try:
             found = super().__call__()
         except SourceError as error:
             raise SourceError(f'{error}: a list is written as in JSON, ["cs.LG"]') from error
-        if isinstance(tables := found.get("sources"), dict):
-            found["sources"] = {name.replace("_", "-"): table for name, table in tables.items()}
+        for section in _TABLES:
+            if isinstance(tables := found.get(section), dict):
+                found[section] = {name.replace("_", "-"): table for name, table in tables.items()}
         return found
 
 
@@ -474,7 +540,7 @@ def packaged(folder: str) -> Path:
 def _check_environment(names: Iterable[str]) -> None:
     """pydantic-settings passes over variables of sections it does not know; a typing error must not."""
     sections = {
-        name.upper(): hasattr(field.annotation, "model_fields") or name == "sources"
+        name.upper(): hasattr(field.annotation, "model_fields") or name in _TABLES
         for name, field in Settings.model_fields.items()
     }
     for name in names:

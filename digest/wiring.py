@@ -30,12 +30,10 @@ from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
 from digest.pipeline.publish import Outlook, PublishPolicy, look_out, publish
+from digest.pipeline.rehearsal import keep_apart
 from digest.pipeline.shelf import Rankers
 from digest.rank.topics import Taxonomy, parse
-from digest.relay.folder import FolderRelay
-from digest.relay.smtp import SmtpRelay
-from digest.relay.url import Scheme, parse_url
-from digest.relay.wire import Deadlines
+from digest.relays import connections, hand_over_s, is_dry, relay_of
 from digest.settings import Settings, packaged
 from digest.signup import Signup
 from digest.sources.dump import Opened
@@ -219,19 +217,15 @@ class App:
                 raise SettingsError(f"{name} is not set: sending is off until it is")
         if not settings.relay.url:
             raise SettingsError("relay.url is not set: sending is off until it is")
-        url = parse_url(settings.relay.url)
-        if url.scheme is Scheme.FOLDER:
-            assert url.path is not None
-            return FolderRelay(url.path)
-        step_s, dot_s = settings.relay.step_timeout_s, settings.relay.dot_timeout_s
-        return SmtpRelay(
-            url,
-            password=settings.relay_password,
-            ca_file=settings.relay.ca_file,
-            hello=settings.relay.hello,
-            deadlines=Deadlines(step_s=step_s, dot_s=dot_s, message_s=step_s + dot_s),
-            recycle_after=settings.relay.messages_per_connection,
-        )
+        return relay_of(settings)
+
+    def check_rehearsal(self) -> None:
+        """Whether this database may be used with this relay.
+
+        Raises:
+            SettingsError: Its mail is real and the relay dry, or the other way round.
+        """
+        keep_apart(self.database, dry=is_dry(self.settings))
 
     def check_signing(self) -> None:
         """Whether every mail that is due, and every one planned from now on, can be signed.
@@ -250,9 +244,8 @@ class App:
             first=dt.timedelta(seconds=self.settings.delivery.first_retry_s),
             ambiguous=self.settings.delivery.ambiguous,
         )
-        policy = DeliverPolicy(connections=self.settings.relay.connections, retry=retry)
-        hand_over_s = self.settings.relay.step_timeout_s + self.settings.relay.dot_timeout_s
-        lease = replace(policy.lease, hand_over=dt.timedelta(seconds=hand_over_s))
+        policy = DeliverPolicy(connections=connections(self.settings), retry=retry)
+        lease = replace(policy.lease, hand_over=dt.timedelta(seconds=hand_over_s(self.settings)))
         # Under long time-outs no message would fit into the usual lease, and none would ever be begun.
         length = max(lease.length, 2 * (lease.hand_over + lease.margin))
         return replace(policy, lease=replace(lease, length=length))
@@ -343,6 +336,7 @@ class App:
         stop: threading.Event | None = None,
     ) -> DeliverReport:
         self.check_signing()
+        self.check_rehearsal()
         return deliver(
             self.database,
             self.relay,

@@ -45,7 +45,7 @@ def test_defaults() -> None:
     assert (found.base_url, found.sender, found.relay.url, found.zone) == ("", "", "", "UTC")
     assert found.database_url == "sqlite:///digest-data/digest.db"
     assert found.dump_folder == Path("digest-data/dumps")
-    assert (found.sender_name, found.sender_address, found.relay_password) == ("digest", "", None)
+    assert (found.sender_name, found.sender_address, found.relay.password()) == ("digest", "", None)
     assert (found.edition.hour, found.mail.hour, found.delivery.ambiguous) == (6, 7, "resend")
 
 
@@ -227,7 +227,7 @@ def test_the_password_file(tmp_path: Path, content: str, password: str) -> None:
     """The password is the file's line; a line end does not belong to it, blanks do."""
     path = tmp_path / "password"
     path.write_bytes(content.encode())
-    assert Settings(relay={"password_file": path}).relay_password == password
+    assert Settings(relay={"password_file": path}).relay.password() == password
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_password_files_that_will_not_do(tmp_path: Path, content: bytes | None, 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsError, match=rf"relay\.password_file: .*{said}"):
-        _ = Settings(relay={"password_file": path}).relay_password
+        _ = Settings(relay={"password_file": path}).relay.password()
 
 
 def test_what_travels_with_the_program() -> None:
@@ -275,12 +275,15 @@ def test_config_shows_no_password(write: Write, tmp_path: Path, form: list[str])
     write(
         '[database]\nurl = "postgresql://digest:hush-url@db.example.org/digest"\n'
         '[relay]\nurl = "smtps://digest@mail.example.org"\npassword_file = "password"\n'
+        '[relays.second]\nurl = "smtps://digest:hush-relay@mail2.example.org"\npassword_file = "password"\n'
         '[web]\nlimits_url = "redis://:hush@hush@redis.example.org/0"\nhosts = ["digest.lan"]\n'
     )
     result = CliRunner().invoke(app, ["config", *form])
     assert result.exit_code == 0, result.output
     assert "hush" not in result.output
     assert "db.example.org" in result.output
+    assert "smtps://digest:***@mail2.example.org" in result.output
+    assert "password" in result.output
     assert "redis://:***@redis.example.org/0" in result.output
     assert '"digest.lan"' in result.output
     if form:

@@ -28,6 +28,9 @@ def run(context: typer.Context, json: Json = False) -> None:
     document["database"]["url"] = parse_url(settings.database_url).render_as_string(hide_password=True)
     document["web"]["limits_url"] = _PASSWORD.sub(r"\1***@", settings.web.limits_url)
     document["dumps"]["folder"] = str(settings.dump_folder)
+    # No relay's URL may hold one, but this is where somebody looks who wrote it there.
+    for relay in (document["relay"], *document["relays"].values()):
+        relay["url"] = _PASSWORD.sub(r"\1***@", relay["url"])
     for name, table in settings.sources.items():
         document["sources"][name]["url"] = table.shown_url
     emit(json, document, lambda console: _print(console, document))
@@ -36,7 +39,11 @@ def run(context: typer.Context, json: Json = False) -> None:
 def _print(console: Console, document: dict[str, Any]) -> None:
     top = {name: value for name, value in document.items() if not isinstance(value, dict)}
     sections = {name: values for name, values in document.items() if isinstance(values, dict)}
-    tables = {f"sources.{name}": values for name, values in sections.pop("sources").items()}
+    tables = {
+        f"{section}.{name}": values
+        for section in ("relays", "sources")
+        for name, values in sections.pop(section).items()
+    }
     for section, values in {"": top, **sections, **tables}.items():
         if section:
             console.print(f"\n\\[{section}]")

@@ -22,6 +22,7 @@ from digest.pipeline.forecast import Expected, Forecast, forecast
 from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
+from digest.relays import is_dry
 from digest.store import dumps, editions, ledger, subscribers
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
@@ -68,6 +69,9 @@ def run(
 def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> None:
     _ = wired.relay  # where sending is off, say so before anything is planned
     wired.check_signing()
+    wired.check_rehearsal()
+    if is_dry(wired.settings):
+        errors("relay.url is dry: this is a rehearsal, and nobody is mailed")
     named = None if to is None else [find_subscriber(wired, address) for address in to]
     only = None if named is None else [subscriber.id for subscriber in named]
     started = wired.clock()

@@ -12,6 +12,7 @@ import typer
 
 from digest.cli.app import session
 from digest.log import logger
+from digest.relays import is_dry
 from digest.scheduler import running
 from digest.web.server import serving
 from digest.wiring import App
@@ -61,6 +62,9 @@ def _able_to_mail(app: App) -> App:
     _ = app.relay
     _ = app.database, app.rankers, app.composer
     app.check_signing()
+    app.check_rehearsal()
+    if is_dry(app.settings):
+        _log.warning("rehearsing, nobody is mailed")
     _log.info("starting", folder=str(app.settings.dump_folder), zone=app.settings.zone)
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment, plain, plural
+from digest.relays import is_dry
 from digest.scheduler import SPIKE
+from digest.settings import Settings
 from digest.store import alarms, dumps, editions, health, ledger, papers, subscribers
 from digest.store.alarms import Raised
 from digest.store.dumps import DumpStatus
@@ -59,8 +62,14 @@ def _look(wired: App) -> dict[str, Any]:
             **{str(status): number for status, number in balance.statuses.items()},
             "balance": balance.difference,
         },
-        "sending": "on" if not missing else f"off: {', '.join(missing)} not set",
+        "sending": _sending(wired.settings, missing),
     }
+
+
+def _sending(settings: Settings, missing: Sequence[str]) -> str:
+    if missing:
+        return f"off: {', '.join(missing)} not set"
+    return "rehearsal: relay.url is dry, and nobody is mailed" if is_dry(settings) else "on"
 
 
 def _today(wired: App) -> dt.date:

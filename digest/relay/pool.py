@@ -106,6 +106,10 @@ class RelayPool:
         self._changed = threading.Condition()
         self._connections = 0
 
+    @property
+    def members(self) -> tuple[Member, ...]:
+        return tuple(place.member for place in self._places)
+
     def connect(self) -> PoolConnection:
         """Return what one sender hands its messages to."""
         with self._changed:

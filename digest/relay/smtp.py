@@ -32,6 +32,7 @@ class SmtpRelay:
         deadlines: Deadlines | None = None,
         recycle_after: int = 50,
         clock: Callable[[], float] = time.monotonic,
+        key: str = "relay",
     ) -> None:
         """Check what can be checked without a connection.
 
@@ -43,20 +44,21 @@ class SmtpRelay:
             deadlines: How long to wait.
             recycle_after: Messages per connection; many relays say 452 at about the hundredth.
             clock: Monotonic seconds.
+            key: The table of the settings that it comes from, for errors.
 
         Raises:
             SettingsError: User and password do not go together, or the certificates cannot be read.
         """
         if (url.user is None) != (password is None):
-            raise SettingsError("relay.url with a user needs relay.password_file, and the other way round")
+            raise SettingsError(f"{key}.url with a user needs {key}.password_file, and the other way round")
         if not f"{url.user}{password}{hello}".isascii():
-            raise SettingsError("relay user, password and name in EHLO have to be ASCII")
+            raise SettingsError(f"{key}: user, password and name in EHLO have to be ASCII")
         if recycle_after < 1:
-            raise SettingsError("relay.messages_per_connection has to be at least 1")
+            raise SettingsError(f"{key}.messages_per_connection has to be at least 1")
         self.url = url
         self.recycle_after = recycle_after
         self._password = password
-        self._context = None if url.scheme is Scheme.SMTP else _verifying_context(ca_file)
+        self._context = None if url.scheme is Scheme.SMTP else _verifying_context(ca_file, key)
         self._hello = hello or _full_name()
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
@@ -207,8 +209,8 @@ def _full_name() -> str | None:
     return name if "." in name and name.isascii() else None
 
 
-def _verifying_context(ca_file: Path | None) -> ssl.SSLContext:
+def _verifying_context(ca_file: Path | None, key: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
-        raise SettingsError(f"relay.ca_file {ca_file}: {error.strerror or error}") from error
+        raise SettingsError(f"{key}.ca_file {ca_file}: {error.strerror or error}") from error

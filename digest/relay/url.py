@@ -10,7 +10,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from digest.errors import SettingsError
 
-_FORMS = "smtp://HOST[:PORT], smtp+starttls://[USER@]HOST[:PORT], smtps://[USER@]HOST[:PORT] or folder:PATH"
+_FORMS = (
+    "smtp://HOST[:PORT], smtp+starttls://[USER@]HOST[:PORT], smtps://[USER@]HOST[:PORT], folder:PATH or dry:"
+)
 
 
 class Scheme(StrEnum):
@@ -20,6 +22,7 @@ class Scheme(StrEnum):
     STARTTLS = "smtp+starttls"  #: TLS is required and verified; without it nothing is sent
     SMTPS = "smtps"  #: TLS from the first byte, verified
     FOLDER = "folder"
+    DRY = "dry"  #: nowhere: for rehearsals
 
 
 _PORTS = {Scheme.SMTP: 25, Scheme.STARTTLS: 587, Scheme.SMTPS: 465}
@@ -44,45 +47,50 @@ class RelayUrl:
             return self.host == "localhost"
 
 
-def parse_url(url: str) -> RelayUrl:
+def parse_url(url: str, *, key: str = "relay") -> RelayUrl:
     """Take a relay's URL apart.
 
     Args:
-        url: `smtp://host:port`, `smtp+starttls://user@host`, `smtps://user@host:port` or `folder:PATH`.
+        url: `smtp://host:port`, `smtp+starttls://user@host`, `smtps://user@host:port`, `folder:PATH` or `dry:`.
             Ports default to 25, 587 and 465; an `@` in the user may stand as it is.
+        key: The table of the settings that it comes from, for errors.
 
     Raises:
         SettingsError: It is none of these, or holds a password, or would send one in clear.
     """
     scheme, colon, rest = url.strip().partition(":")
     if scheme not in set(Scheme) or not colon:
-        raise SettingsError(f"relay.url is {_without_password(url)!r}; it has to be {_FORMS}")
+        raise SettingsError(f"{key}.url is {_without_password(url)!r}; it has to be {_FORMS}")
     if scheme == Scheme.FOLDER:
         if not rest:
-            raise SettingsError("relay.url names no folder: folder:PATH")
+            raise SettingsError(f"{key}.url names no folder: folder:PATH")
         return RelayUrl(scheme=Scheme.FOLDER, path=Path(rest))
-    parsed = _parse_server(url.strip(), Scheme(scheme))
+    if scheme == Scheme.DRY:
+        if rest:
+            raise SettingsError(f"{key}.url: nothing follows dry:")
+        return RelayUrl(scheme=Scheme.DRY)
+    parsed = _parse_server(url.strip(), Scheme(scheme), key)
     if parsed.user is not None and parsed.scheme is Scheme.SMTP and not parsed.loopback:
         raise SettingsError(
-            f"relay.url would send a password to {parsed.host} in clear: use smtp+starttls:// or smtps://"
+            f"{key}.url would send a password to {parsed.host} in clear: use smtp+starttls:// or smtps://"
         )
     return parsed
 
 
-def _parse_server(url: str, scheme: Scheme) -> RelayUrl:
+def _parse_server(url: str, scheme: Scheme, key: str) -> RelayUrl:
     try:
         parts = urlsplit(url)
         port = parts.port
         password = parts.password
     except ValueError as error:
         # Its words may repeat a part of a password.
-        raise SettingsError(f"relay.url cannot be read; it has to be {_FORMS}") from error
+        raise SettingsError(f"{key}.url cannot be read; it has to be {_FORMS}") from error
     if password is not None:
         raise SettingsError(
-            "relay.url holds a password: put it into a file and name that as relay.password_file"
+            f"{key}.url holds a password: put it into a file and name that as {key}.password_file"
         )
     if not parts.hostname or not _is_bare(parts) or not _is_host(parts.hostname):
-        raise SettingsError(f"relay.url is {_without_password(url)!r}; it has to be {_FORMS}")
+        raise SettingsError(f"{key}.url is {_without_password(url)!r}; it has to be {_FORMS}")
     return RelayUrl(
         scheme=scheme,
         host=parts.hostname,

@@ -21,6 +21,11 @@ def get(conn: Connection, name: str) -> str | None:
 _GET = sa.select(facts.c.value).where(facts.c.name == sa.bindparam("wanted"))
 
 
+def mark(conn: Connection, name: str) -> None:
+    """Remember for ever that something is so."""
+    _put(conn, name, "yes")
+
+
 def key(conn: Connection, name: str) -> bytes:
     """A random key of 32 bytes, made at its first use and kept for ever."""
     _put(conn, name, secrets.token_hex(32))

@@ -109,6 +109,12 @@ def balance(conn: Connection) -> Balance:
     return Balance(eligible=eligible, statuses={status: found.get(status, 0) for status in Status})
 
 
+def has_mailed(conn: Connection) -> bool:
+    """Whether a relay has taken, or may have taken, anything."""
+    mailed = deliveries.c.status.in_([Status.SENT, Status.AMBIGUOUS])
+    return conn.scalar(sa.select(sa.literal(1)).where(mailed).limit(1)) is not None
+
+
 def settled_since(
     conn: Connection, since: dt.datetime, *, only: Collection[int] | None = None
 ) -> dict[tuple[Status, str | None], int]:

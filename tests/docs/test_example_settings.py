@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from digest.settings import Settings, SourceSettings, load, packaged
+from digest.settings import OtherRelaySettings, Settings, SourceSettings, load, packaged
 
 EXAMPLE = packaged("config") / "digest.example.toml"
 #: A setting is commented out without a space, prose with one; so are the tables of sources.
@@ -32,8 +32,10 @@ def leaves(model: type[BaseModel], *above: str) -> Iterator[tuple[tuple[str, ...
 
 
 LEAVES = dict(leaves(Settings))
-#: What a table of `[sources]` may hold.
-KEYS = tuple(SourceSettings.model_fields)
+#: What a table of each section of tables may hold, and the table of the example that shows it.
+TABLES: dict[str, type[BaseModel]] = {"sources": SourceSettings, "relays": OtherRelaySettings}
+KEYS = [(section, key) for section, table in TABLES.items() for key in table.model_fields]
+SHOWN = {"sources": "[sources.daily-papers]", "relays": "[relays.second]"}
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +60,9 @@ def test_the_file_as_it_comes_changes_nothing() -> None:
 def test_every_setting_stands_in_it_and_nothing_else() -> None:
     """The keys of the example, uncommented, are those of the program, section by section."""
     tree = tomllib.loads(uncommented())
-    tables = tree.pop("sources")
-    assert {key for table in tables.values() for key in table} == set(KEYS)
-    found = {("sources",)} | {
+    shown = {section: tree.pop(section).values() for section in TABLES}
+    assert {(name, key) for name in TABLES for table in shown[name] for key in table} == set(KEYS)
+    found = {(section,) for section in TABLES} | {
         (section, name) if isinstance(values, dict) else (section,)
         for section, values in tree.items()
         for name in (values if isinstance(values, dict) else [section])
@@ -68,7 +70,7 @@ def test_every_setting_stands_in_it_and_nothing_else() -> None:
     assert found == LEAVES.keys()
 
 
-SINGLE = {path: default for path, default in LEAVES.items() if path != ("sources",)}
+SINGLE = {path: default for path, default in LEAVES.items() if path[0] not in TABLES}
 
 
 @pytest.mark.parametrize("path", SINGLE, ids=".".join)
@@ -105,12 +107,23 @@ def test_what_a_source_is_where_nothing_is_said(tmp_path: Path) -> None:
     assert shown == usual
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_each_key_of_a_source_is_explained(key: str) -> None:
-    """Those of sources as well."""
-    prose = above(key, behind="[sources.daily-papers]")
+def test_what_a_relay_is_where_nothing_is_said(tmp_path: Path) -> None:
+    """So of the tables of relays: but for what is one relay's alone, the values shown are those of `[relay]`."""
+    config = tmp_path / "digest.toml"
+    config.write_text(uncommented(), encoding="utf-8")
+    loaded = load(config)
+    own = {"url", "password_file", "weight", "rate"}
+    assert loaded.relay_tables["relays.second"].model_dump(exclude=own) == loaded.relay.model_dump(
+        exclude=own
+    )
+
+
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_each_key_of_a_table_is_explained(section: str, key: str) -> None:
+    """Those of sources and relays as well."""
+    prose = above(key, behind=SHOWN[section])
     assert prose
-    assert ("Not set:" in prose) == (SourceSettings.model_fields[key].default is None)
+    assert ("Not set:" in prose) == (TABLES[section].model_fields[key].default is None)
 
 
 def above(key: str, *, behind: str) -> str:

@@ -50,7 +50,7 @@ def test_every_setting_is_documented(path: tuple[str, ...], readme: str) -> None
     assert f"`{'.'.join(path)}`" in readme
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_every_setting_of_a_source_is_documented(key: str, readme: str) -> None:
-    """What a table of a source may hold stands there, too."""
-    assert f"`sources.NAME.{key}`" in readme
+@pytest.mark.parametrize(("section", "key"), KEYS)
+def test_every_setting_of_a_table_is_documented(section: str, key: str, readme: str) -> None:
+    """What a table of a source or a relay may hold stands there, too."""
+    assert f"`{section}.NAME.{key}`" in readme

@@ -31,6 +31,7 @@ from digest.relay.url import RelayUrl, Scheme, parse_url
         ("smtp://me@localhost", RelayUrl(scheme=Scheme.SMTP, host="localhost", port=25, user="me")),
         ("smtp://me@127.0.0.9", RelayUrl(scheme=Scheme.SMTP, host="127.0.0.9", port=25, user="me")),
         ("folder:out/mail", RelayUrl(scheme=Scheme.FOLDER, path=Path("out/mail"))),
+        ("dry:", RelayUrl(scheme=Scheme.DRY)),
         ("folder:/var/mail/digest", RelayUrl(scheme=Scheme.FOLDER, path=Path("/var/mail/digest"))),
     ],
 )

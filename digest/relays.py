@@ -1,0 +1,82 @@
+"""The relays that the settings name: one, or several as one."""
+
+from __future__ import annotations
+
+from digest.deliver.pace import Rate
+from digest.errors import SettingsError
+from digest.pipeline.ports import Relay
+from digest.relay.dry import DryRelay
+from digest.relay.folder import FolderRelay
+from digest.relay.pool import Member, RelayPool
+from digest.relay.smtp import SmtpRelay
+from digest.relay.url import RelayUrl, Scheme, parse_url
+from digest.relay.wire import Deadlines
+from digest.settings import RelaySettings, Settings
+
+
+def relay_of(settings: Settings) -> Relay:
+    """Make where mail goes.
+
+    Raises:
+        SettingsError: A URL, password or certificate will not do, or several relays are not all spoken to by SMTP.
+    """
+    tables = settings.relay_tables
+    urls = {key: parse_url(table.url, key=key) for key, table in tables.items()}
+    if len(tables) == 1 and settings.relay.rate is None:
+        return _single(urls["relay"], settings.relay)
+    return RelayPool([_member(key, urls[key], table) for key, table in tables.items()])
+
+
+def connections(settings: Settings) -> int:
+    """How many senders keep all relays busy, and none beyond its share.
+
+    With more, a relay whose connections are all in use would leave its turns to the others, against their weights.
+    """
+    tables = settings.relay_tables.values()
+    weights = sum(table.weight for table in tables)
+    return max(1, min(table.connections * weights // table.weight for table in tables))
+
+
+def hand_over_s(settings: Settings) -> float:
+    """The longest that one message may take, whichever relays it tries."""
+    return max(_hand_over_s(table) for table in settings.relay_tables.values())
+
+
+def is_dry(settings: Settings) -> bool:
+    """Whether mail goes nowhere."""
+    return settings.relay.url.strip().startswith(f"{Scheme.DRY}:")
+
+
+def _single(url: RelayUrl, table: RelaySettings) -> Relay:
+    if url.scheme is Scheme.FOLDER:
+        assert url.path is not None
+        return FolderRelay(url.path)
+    return DryRelay() if url.scheme is Scheme.DRY else _server("relay", url, table)
+
+
+def _member(key: str, url: RelayUrl, table: RelaySettings) -> Member:
+    if url.scheme in (Scheme.FOLDER, Scheme.DRY):
+        raise SettingsError(
+            f"{key}.url: a relay with a rate, or one of several, has to be a server: smtp://, smtp+starttls:// or smtps://"
+        )
+    rate = None if table.rate is None else Rate.parse(table.rate)
+    server = _server(key, url, table)
+    return Member(name=key, relay=server, weight=table.weight, connections=table.connections, rate=rate)
+
+
+def _server(key: str, url: RelayUrl, table: RelaySettings) -> SmtpRelay:
+    return SmtpRelay(
+        url,
+        password=table.password(key=key),
+        ca_file=table.ca_file,
+        hello=table.hello,
+        deadlines=Deadlines(
+            step_s=table.step_timeout_s, dot_s=table.dot_timeout_s, message_s=_hand_over_s(table)
+        ),
+        recycle_after=table.messages_per_connection,
+        key=key,
+    )
+
+
+def _hand_over_s(table: RelaySettings) -> float:
+    return table.step_timeout_s + table.dot_timeout_s
