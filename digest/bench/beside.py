@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digest.bench import servers, sites
-from digest.bench.delivery import FIRST_DAY
 from digest.bench.load import Load
 from digest.bench.sink import BenchError, sink
-from digest.bench.sites import Site
+from digest.bench.sites import FIRST_DAY, Site
 from digest.bench.stand import Stand
 from digest.deliver.delivery import Status
 

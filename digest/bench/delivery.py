@@ -1,59 +1,60 @@
-"""`digest bench delivery`: the floor, ours, the plain pipeline and smtp-source in turn, round by round, in one run.
+"""`digest bench delivery`: ours beside a floor, plain pipelines and load generators, in turn, round by round, in one run.
 
-All of them hand the same digests to the same smtp-sink. What is planned, built beforehand or checked afterwards is
-outside the clock; the ledger of ours is inside.
+All of them hand digests of the same size to the same smtp-sink. What is planned, built beforehand or checked
+afterwards is outside the clock; the ledger of ours is inside. Apart from the rounds stand a relay that is slow to answer,
+the memory of a delivering process, and what planning costs: each can be left out.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import resource
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.bench import floor, sites
-from digest.bench.plain import PlainPipeline
-from digest.bench.sink import HOST, BenchError, program, sink
-from digest.bench.sites import Site
-from digest.compose.message import Message
-from digest.deliver.delivery import Status
-from digest.settings import packaged
+from digest.bench import contenders, memory, planning, sites, slow
+from digest.bench.contenders import CONTENDERS, Stand
+from digest.bench.memory import MemoryMeasured
+from digest.bench.sink import sink
+from digest.bench.slow import SlowMeasured
 
-#: What is measured, by the names that rates and ratios have.
-FLOOR = "floor"  #: bytes that are ready, over as many connections
-PLAIN = "plain"  #: ours, ledger included, without DKIM
-PIPELINE = "a"  #: the plain pipeline, without DKIM
-SOURCE = "smtp_source"  #: Postfix's smtp-source, with bytes of its own of the same number
-
-#: Messages that the floor keeps ready and sends again and again: all of them would be a gigabyte.
-READY = 256
-FIRST_DAY = dt.date(2001, 1, 1)
+#: What is measured apart from the rounds, by the names that `only` and `skip` have.
+SLOW, MEMORY, PLANNING = "slow", "memory", "planning"
+PARTS = (*CONTENDERS, SLOW, MEMORY, PLANNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What to measure, and how much of it."""
 
+    parts: frozenset[str] = frozenset(PARTS)
     readers: int = 20_000
     rounds: int = 5
     connections: int = 32
-    pipeline_mails: int = 200  #: of the plain pipeline, in each round
-    folder: Path | None = None  #: where the database is made; the system's temporary folder if None
-    database_url: str | None = None  #: an empty database to use instead
+    pipeline_mails: int = 200  #: of each plain pipeline, in each round
+    slow_mails: int = 3_200  #: to the slow relay, in each round
+    slow_connections: int = 64
+    memory_readers: tuple[int, int] = (10_000, 100_000)
+    planning_readers: int = 100_000
+    node_modules: Path | None = None  #: a folder with nodemailer and juice
+    folder: Path | None = None  #: where databases are made; the system's temporary folder if None
+    database_url: str | None = None  #: an empty database for the rounds to use instead
     seeds: Path | None = None  #: dumps to mail papers of; invented ones if None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Measured:
-    """What a run found."""
+    """What a run found; None, or absent, is what was left out."""
 
-    message_bytes: int  #: median
-    rates: dict[str, tuple[float, ...]]  #: messages per second, in the order of the rounds
-    peak_rss_bytes: int  #: of this process, with all that it measured
+    rates: dict[str, list[float]]  #: messages per second, in the order of the rounds
+    missing: dict[str, str]  #: what could not be measured here, and why
+    message_bytes: int | None = None  #: median
+    floor_connections: dict[str, int] | None = None  #: by name of the floor
+    peak_rss_bytes: int | None = None  #: of all processes that delivered to smtp-sink, the highest
+    slow: SlowMeasured | None = None
+    memory: MemoryMeasured | None = None
+    planning: planning.Measured | None = None
 
     def ratio(self, name: str, other: str) -> float | None:
         """How many times as fast one is as the other, by their medians; None where one was not measured."""
@@ -62,76 +63,95 @@ class Measured:
         return statistics.median(self.rates[name]) / statistics.median(self.rates[other])
 
 
-def measure(
-    options: Options, *, on_rate: Callable[[int, str, float], None] = lambda _round, _name, _rate: None
-) -> Measured:
-    """Measure round by round, so that whatever else the machine does meets all of them alike.
+OnStep = Callable[[str], None]
+
+
+def measure(options: Options, *, on_step: OnStep = lambda _line: None) -> Measured:
+    """Measure all that is wanted.
 
     Args:
-        on_rate: Called with the round, the name and its messages per second, after each.
+        on_step: Called with a line in words after each.
 
     Raises:
-        BenchError: smtp-sink is not there, or the ledger does not say that every digest was sent.
+        BenchError: smtp-sink is not there, or not every digest was sent.
     """
-    rates: dict[str, list[float]] = {}
-    with sink() as port, tempfile.TemporaryDirectory(prefix="digest-bench-", dir=options.folder) as folder:
+    missing = {
+        name: why for name, why in contenders.missing(options.node_modules).items() if name in options.parts
+    }
+    measured = Measured(rates={}, missing=missing)
+    with tempfile.TemporaryDirectory(prefix="digest-bench-", dir=options.folder) as made:
+        folder = Path(made)
+        _measure_rounds(folder, options, measured, on_step)
+        if SLOW in options.parts:
+            measured.slow = _measure_slow(folder, options, on_step)
+        if MEMORY in options.parts:
+            measured.memory = _measure_memory(folder, options, on_step)
+            measured.peak_rss_bytes = max(measured.peak_rss_bytes or 0, *measured.memory.peaks)
+    if PLANNING in options.parts:
+        measured.planning = _measure_planning(options, on_step)
+    return measured
+
+
+def _measure_rounds(folder: Path, options: Options, measured: Measured, on_step: OnStep) -> None:
+    """Measure the contenders in turn, so that whatever else the machine does meets all of them alike."""
+    wanted = [name for name in CONTENDERS if name in options.parts and name not in measured.missing]
+    if not wanted:
+        return
+    with sink() as port:
         site = sites.build(
-            Path(folder),
+            folder / "rounds",
             port=port,
             readers=options.readers,
             connections=options.connections,
             database_url=options.database_url,
             seeds=options.seeds,
         )
+        stand = Stand(
+            site,
+            port=port,
+            folder=folder,
+            pipeline_mails=options.pipeline_mails,
+            node_modules=options.node_modules,
+        )
+        stand.settle(wanted)
         for number in range(1, options.rounds + 1):
-            day = FIRST_DAY + dt.timedelta(days=number)
-            site.plan(day)
-            ready = site.ready(day, READY)
-            for name, rate in _round(site, ready, day, port, options):
-                if name == PLAIN:
-                    check(site, planned=number * options.readers)
-                rates.setdefault(name, []).append(rate)
-                on_rate(number, name, rate)
-        site.app.database.close()
-    return Measured(
-        message_bytes=_median_bytes(ready),
-        rates={name: tuple(found) for name, found in rates.items()},
-        peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            for name in wanted:
+                rate = stand.rate(name)
+                measured.rates.setdefault(name, []).append(rate)
+                on_step(f"round {number}: {CONTENDERS[name]}: {rate:,.0f} messages/s")
+        stand.close()
+    measured.message_bytes = stand.message_bytes
+    measured.floor_connections = stand.floor_connections
+    measured.peak_rss_bytes = stand.peak_rss_bytes
+
+
+def _measure_slow(folder: Path, options: Options, on_step: OnStep) -> SlowMeasured:
+    return slow.measure(
+        folder / "slow",
+        mails=options.slow_mails,
+        connections=options.slow_connections,
+        rounds=options.rounds,
+        on_rate=lambda number, name, rate: on_step(
+            f"round {number}: slow relay, {name}: {rate:,.0f} messages/s"
+        ),
     )
 
 
-def _round(
-    site: Site, ready: list[Message], day: dt.date, port: int, options: Options
-) -> Iterator[tuple[str, float]]:
-    """Measure each of them once; gives names and messages per second."""
-    readers = len(site.readers)
-    yield FLOOR, _rate(readers, lambda: floor.send(site.app.relay, ready, readers, options.connections))
-    yield PLAIN, _rate(readers, site.deliver)
-    digests = site.planned(day, options.pipeline_mails)
-    pipeline = PlainPipeline(site, packaged("templates") / "email")
-    yield PIPELINE, _rate(len(digests), lambda: pipeline.send(digests, host=HOST, port=port))
-    source = program("smtp-source")
-    if source is not None:
-        size = _median_bytes(ready)
-        yield (
-            SOURCE,
-            _rate(readers, lambda: floor.smtp_source(source, port, readers, options.connections, size)),
+def _measure_memory(folder: Path, options: Options, on_step: OnStep) -> MemoryMeasured:
+    with sink() as port:
+        return memory.measure(
+            folder,
+            port=port,
+            readers=options.memory_readers,
+            connections=options.connections,
+            on_step=on_step,
         )
 
 
-def _rate(messages: int, send: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    send()
-    return messages / (time.perf_counter() - started)
-
-
-def check(site: Site, *, planned: int) -> None:
-    """A rate counts only if the ledger says that every digest of all rounds so far was sent."""
-    balance = site.balance()
-    sent = balance.statuses[Status.SENT]
-    if balance.difference or sent != planned:
-        raise BenchError(f"of {planned} digests {sent} were sent; the ledger: {balance}")
-
-
-def _median_bytes(messages: list[Message]) -> int:
-    return int(statistics.median(len(message.data) for message in messages))
+def _measure_planning(options: Options, on_step: OnStep) -> planning.Measured:
+    return planning.measure(
+        planning.Options(readers=options.planning_readers, rounds=options.rounds),
+        on_seconds=lambda number, name, seconds: on_step(
+            f"round {number}: planning, {name}: {seconds:.2f} s"
+        ),
+    )

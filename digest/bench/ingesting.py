@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from digest import log
 from digest.bench.documents import document
+from digest.bench.peak import peak_bytes
 from digest.bench.sink import BenchError
 from digest.pipeline.ingest import ingest
 from digest.sources.dump import RawDump
@@ -42,18 +41,9 @@ def main() -> None:
         "records": records,
         "size_bytes": sum(len(dump.data) for dump in found),
         "took_s": took_s,
-        "peak_rss_bytes": _peak_bytes(),
+        "peak_rss_bytes": peak_bytes(),
     }
     sys.stdout.write(json.dumps(done))
-
-
-def _peak_bytes() -> int:
-    """The peak of this process alone; what getrusage tells begins with that of the process that started it."""
-    status = Path("/proc/self/status")
-    if not status.is_file():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(peak) * 1024
 
 
 def _dumps(records: int, first: int) -> Iterator[RawDump]:

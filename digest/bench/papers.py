@@ -20,7 +20,7 @@ _PAPERS = (
     ("Graph neural networks", "molecules of a thousand atoms", "Lattice"),
     ("Quantisation", "models of eight billion weights", "Gravel"),
 )
-#: About 150 characters each, so that ten of them are a full abstract.
+#: About 150 characters each: together about as long as an abstract gets on arXiv, so that ten papers make a mail of 63 KB.
 _SENTENCES = (
     "{topic} has grown quickly, and yet on {task} the best published systems still make errors that a person would call careless rather than hard.",
     "We trace most of these errors to one cause: what is learned early in training is kept, although later examples contradict it (§2, ≈ 60 % of cases).",
@@ -31,6 +31,9 @@ _SENTENCES = (
     "Ablations show that when to revisit matters more than how: a fixed schedule keeps only a third of the gain, a random one keeps none of it at all.",
     "We also report what did not work, among it a learned schedule, larger batches after each visit, and a second model that votes on what to forget.",
     "A study with 48 annotators finds that readers prefer the answers of {name} in 63 % of the pairs, and that they name “consistency” as the reason.",
+    "Where the held-out set is drawn from another year than the training data, {name} loses 0.8 points, and every method that we compare it with more than 2.",
+    "We measured cost as well: at 30 billion parameters the visits take 4 hours of 160, and the memory that {name} needs beyond the model is 1.2 GB a device.",
+    "Of 400 failures that remain on {task}, told apart by hand, 212 lack a fact, and 57 we cannot explain.",
     "Code, weights, and all logs of training are available under a permissive licence, together with the evaluation set and the annotators' guidelines.",
 )
 _AUTHORS = ("Ada Example", "Bela Muster", "Chiara Esempio", "Dag Eksempel", "Elif Örnek", "Fen Lì")

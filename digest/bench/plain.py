@@ -21,6 +21,9 @@ from digest.compose.views import paper_view, plain_date, reason_views, weekday_d
 from digest.deliver.delivery import Delivery
 from digest.rank.selection import Pick
 
+#: Longest wait for the relay, in seconds.
+TIMEOUT_S = 60.0
+
 
 class PlainPipeline:
     """Jinja, premailer, `EmailMessage` and smtplib, once for each mail, over one connection that stays open.
@@ -40,39 +43,59 @@ class PlainPipeline:
         )
         self._environment.filters["wrap"] = _wrap
 
+    @property
+    def sender(self) -> str:
+        """From of every mail."""
+        sender = self._site.app.sender
+        return f"{sender.name} <{sender.address}>"
+
     def send(self, digests: Sequence[Delivery], *, host: str, port: int) -> None:
         """Mail all of them, one after the other."""
-        with smtplib.SMTP(host, port, timeout=60) as server:
+        with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as server:
             for digest in digests:
                 server.send_message(self.message(digest))
 
     def message(self, digest: Delivery) -> EmailMessage:
         """Compose one mail."""
-        values = self._values(digest)
-        sender = self._site.app.sender
+        values = self.own(digest) | self._shared(digest)
         message = EmailMessage(policy=SMTP)
-        message["From"] = f"{sender.name} <{sender.address}>"
+        message["From"] = self.sender
         message["To"] = digest.recipient
-        message["Subject"] = self._rendered("subject.txt", values).strip()
+        message["Subject"] = self.rendered("subject.txt", values).strip()
         message["Date"] = format_datetime(digest.planned_at)
         message["Message-ID"] = digest.message_id
-        message.set_content(self._rendered("body.txt", values))
-        message.add_alternative(_inlined(self._rendered("body.html", values)), subtype="html")
+        message.set_content(self.rendered("body.txt", values))
+        message.add_alternative(_inlined(self.rendered("body.html", values)), subtype="html")
         return message
 
-    def _rendered(self, name: str, values: Mapping[str, Any]) -> str:
+    def unfilled(self, digest: Delivery) -> dict[str, str]:
+        """A digest's subject, text and HTML before inlining, its reader's own values left as `[[name]]`."""
+        values = {name: f"[[{name}]]" for name in self.own(digest)} | self._shared(digest)
+        names = {"subject": "subject.txt", "text": "body.txt", "html": "body.html"}
+        return {part: self.rendered(name, values).strip() for part, name in names.items()}
+
+    def own(self, digest: Delivery) -> dict[str, str]:
+        """What a digest says to its reader alone."""
+        links = self._site.app.links
+        preferences = links.preferences(digest.subscriber_id, digest.epoch)
+        return {
+            "address": digest.recipient,
+            "preferences_url": preferences,
+            "pause_url": f"{preferences}#pause",
+            "leave_url": links.leave(digest.subscriber_id),
+        }
+
+    def rendered(self, name: str, values: Mapping[str, Any]) -> str:
         return self._environment.get_template(f"digest/{name}").render(values)
 
-    def _values(self, digest: Delivery) -> dict[str, Any]:
+    def _shared(self, digest: Delivery) -> dict[str, Any]:
         app = self._site.app
         shown = [self._shown(pick) for pick in digest.picks]
         edition = self._site.papers[0].edition_date
-        preferences = app.links.preferences(digest.subscriber_id, digest.epoch)
         return {
             **app.sender.shown(),
             "base_url": app.links.base_url,
             "zone": app.sender.zone,
-            "address": digest.recipient,
             "date": weekday_date(digest.local_date),
             "edition_date": plain_date(edition),
             "edition_url": app.links.edition(edition),
@@ -80,9 +103,6 @@ class PlainPipeline:
             "more": digest.leftover,
             "preheader": " · ".join(paper["short_title"] for paper in shown[1:4]),
             "first_title": shown[0]["short_title"],
-            "preferences_url": preferences,
-            "pause_url": f"{preferences}#pause",
-            "leave_url": app.links.leave(digest.subscriber_id),
             "papers": shown,
         }
 

@@ -27,7 +27,7 @@ _STOP_S = 30.0
 def floor() -> Iterator[int]:
     """Run the fixed page while the block runs; gives its port."""
     command = [sys.executable, "-m", "digest.bench.fixed"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=_environment()) as process:  # noqa: S603 - this interpreter, no shell
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment()) as process:  # noqa: S603 - this interpreter, no shell
         assert process.stdout is not None
         try:
             line = process.stdout.readline()
@@ -54,7 +54,7 @@ def pages(verb: str, settings: Settings) -> Iterator[int]:
     config.write_text(_toml(settings), encoding="utf-8")
     command = [sys.executable, "-m", "digest", "--config", str(config), verb, "--host", HOST, "--port", "0"]
     with log.open("wb") as words:
-        process = subprocess.Popen(command, stderr=words, env=_environment())  # noqa: S603 - this interpreter, no shell
+        process = subprocess.Popen(command, stderr=words, env=environment())  # noqa: S603 - this interpreter, no shell
         try:
             yield _port(process, log)
         finally:
@@ -86,7 +86,7 @@ def _lines(section: dict[str, Any]) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in section.items())
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, without settings of the operator's: they would go before the file."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
 

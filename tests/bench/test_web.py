@@ -236,4 +236,4 @@ def test_settings_of_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
     """`DIGEST_*` of whoever runs the bench does not reach what it measures."""
     monkeypatch.setenv("DIGEST_LOG__LEVEL", "error")
     monkeypatch.setenv("digest_zone", "Europe/Berlin")
-    assert not [name for name in servers._environment() if name.upper().startswith("DIGEST_")]
+    assert not [name for name in servers.environment() if name.upper().startswith("DIGEST_")]

@@ -1,0 +1,78 @@
+"""A relay that is far away: it takes everything, and answers each command after a while, to all clients at once.
+
+`python -m digest.bench.slow_relay MILLISECONDS` prints its port on 127.0.0.1 and serves until it is ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from digest.bench.sink import HOST
+
+_GREETING = b"220 slow.example.org ESMTP\r\n"
+_HELLO = b"250-slow.example.org\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
+_ANSWERS = {b"EHLO": _HELLO, b"DATA": b"354 go on\r\n", b"QUIT": b"221 2.0.0 bye\r\n"}
+_TAKEN = b"250 2.0.0 taken\r\n"
+_END = b"\r\n.\r\n"
+_BACKLOG = 256
+
+
+class SlowRelay(asyncio.Protocol):
+    """One client. What comes in together, as RFC 2920 allows, is answered together."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay_s = delay_s
+        self._received = b""
+        self._in_message = False
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        self._answer(_GREETING)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        answers = []
+        while answer := self._next():
+            answers.append(answer)
+        if answers:
+            self._answer(b"".join(answers))
+
+    def _next(self) -> bytes | None:
+        """Take one command, or the end of a message, off what was received; returns the answer to it."""
+        end = _END if self._in_message else b"\r\n"
+        found, mark, rest = self._received.partition(end)
+        if not mark:
+            # Of a message only what may be the beginning of its end is kept.
+            self._received = found[-len(end) :] if self._in_message else found
+            return None
+        self._received = rest
+        verb = b"" if self._in_message else found[:4].upper()
+        self._in_message = verb == b"DATA"
+        return _ANSWERS.get(verb, _TAKEN)
+
+    def _answer(self, answer: bytes) -> None:
+        asyncio.get_running_loop().call_later(self._delay_s, self._say, answer)
+
+    def _say(self, answer: bytes) -> None:
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return
+        self._transport.write(answer)
+        if answer.endswith(_ANSWERS[b"QUIT"]):
+            self._transport.close()
+
+
+async def serve(delay_s: float) -> None:
+    """Listen on a free port, and print it."""
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SlowRelay(delay_s), host=HOST, port=0, backlog=_BACKLOG)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]) / 1000))
