@@ -1,8 +1,12 @@
-"""Keep full-size runs out of an ordinary run, and let pytest say so."""
+"""Keep full-size runs out of an ordinary run, and let pytest say so; start processes that die where they are told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+
+from tests.faults.launcher import Launcher
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -13,3 +17,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if full_size:
         config.hook.pytest_deselected(items=full_size)
         items[:] = [item for item in items if item not in full_size]
+
+
+@pytest.fixture(scope="session")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launcher]:
+    """A process that forks `digest` again and again: it takes a second to start, its forks a tenth."""
+    with Launcher(tmp_path_factory.mktemp("launcher")) as running:
+        yield running

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import sqlalchemy as sa
 
@@ -27,6 +27,14 @@ from tests.smtp_server import ServerProcess, SmtpServer
 #: The command that ends when all is sent.
 SEND = ("send", "--json")
 
+#: A program whose patience is set by its first argument.
+_SHORT = """\
+import sys
+from digest.store import database
+database.LOCK_TIMEOUT_S = float(sys.argv.pop(1))
+from digest.cli import main
+main()
+"""
 _ROOT = Path(__file__).parents[2]
 _TITLES = tuple(f"On {what} and the {other}" for what in ("Kites", "Bread") for other in "abcdefgh")
 _ABSTRACT = "What flies on a string, and what comes out of an oven, is told here at some length. " * 20
@@ -67,14 +75,22 @@ class Installation:
         mine |= {f"DIGEST_{name}": str(value) for name, value in settings.items()}
         return mine | {"PYTHONPATH": str(_ROOT)}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin `digest send --json`, or another command."""
+    def start(
+        self, *arguments: str, log: IO[str] | int = subprocess.PIPE, lock_timeout_s: float | None = None
+    ) -> subprocess.Popen[str]:
+        """Begin `digest send --json`, or another command.
+
+        Args:
+            log: Where standard error goes.
+            lock_timeout_s: How long to wait for a lock, other than usual.
+        """
+        started = ["-m", "digest"] if lock_timeout_s is None else ["-c", _SHORT, str(lock_timeout_s)]
         return subprocess.Popen(
-            [sys.executable, "-m", "digest", *(arguments or SEND)],
+            [sys.executable, *started, *(arguments or SEND)],
             cwd=self.folder,  # no digest.toml of this checkout may be read
             env=self.environment(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log,
             text=True,
         )
 

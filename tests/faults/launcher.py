@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from digest import cli
-from digest.store import migrate
+from digest.store import database, migrate
 from tests.faults.failpoints import Points, Tally
 from tests.faults.installation import SEND, Installation
 
@@ -63,6 +63,7 @@ class Launcher:
         at: int = 0,
         kinds: Collection[str] = OUTSIDE,
         migrations: Path | None = None,
+        lock_timeout_s: float | None = None,
     ) -> Life:
         """Run `digest send --json`, or another command, to its end.
 
@@ -70,6 +71,7 @@ class Launcher:
             at: Number of the point at which it dies; 0 for none.
             kinds: Of the points that count.
             migrations: Folder of migrations to use instead of the program's own.
+            lock_timeout_s: How long to wait for a lock, other than usual.
         """
         request = {
             "arguments": arguments or SEND,
@@ -78,6 +80,7 @@ class Launcher:
             "at": at,
             "kinds": list(kinds),
             "migrations": migrations and str(migrations),
+            "lock_timeout_s": lock_timeout_s,
             "out": str(self._out),
             "err": str(self._err),
         }
@@ -147,6 +150,8 @@ def _become(request: dict[str, Any]) -> None:
         config = migrate._config()
         config.set_main_option("script_location", request["migrations"])
         migrate._config = lambda: config
+    if request["lock_timeout_s"]:
+        database.LOCK_TIMEOUT_S = request["lock_timeout_s"]
 
 
 if __name__ == "__main__":

@@ -160,15 +160,15 @@ def check(found: Found, *, connections: int = 2) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_killed_at_each_commit(tmp_path: Path) -> None:
-    """Killed before or after any commit, and at a point in seven of the others: the next sender does the rest."""
+def test_killed_at_each_commit(tmp_path: Path, launcher: Launcher) -> None:
+    """Killed before or after any commit, and at one point in nine of the others: the next sender does the rest."""
     found = Found()
-    with search(tmp_path, None, readers=3) as searched, Launcher(tmp_path) as launcher:
+    with search(tmp_path, None, readers=2) as searched:
         points = searched.at_point(launcher, 0, OUTSIDE, found).points
         commits = sum(points[f"commit {moment}"] for moment in ("before", "after"))
         for at in range(1, commits + 1):
             searched.at_point(launcher, at, ("commit",), found)
-        for at in range(1, sum(points.values()), 7):
+        for at in range(1, sum(points.values()), 9):
             searched.at_point(launcher, at, OUTSIDE, found)
     assert {name.partition(" ")[0] for name in points} == _ALWAYS
     assert found.kills["commit"] >= commits - 2 > 10
@@ -184,16 +184,13 @@ def test_killed_at_each_commit(tmp_path: Path) -> None:
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("park", [False, True], ids=["resend", "park"])
 def test_killed_at_each_point(
-    tmp_path: Path, request: pytest.FixtureRequest, engine: str, park: bool
+    tmp_path: Path, request: pytest.FixtureRequest, launcher: Launcher, engine: str, park: bool
 ) -> None:
     """Killed at every point of a send; where doubt is to be parked, at every commit and send."""
     server: Postgresql | None = request.getfixturevalue("postgresql") if engine == "postgresql" else None
     found, at, clean, readers = Found(), 0, 0, 12
     kinds = ("commit", "send") if park else OUTSIDE
-    with (
-        search(tmp_path, server, readers=readers, park=park) as searched,
-        Launcher(tmp_path) as launcher,
-    ):
+    with search(tmp_path, server, readers=readers, park=park) as searched:
         while clean < _CLEAN:
             at += 1
             clean += searched.at_point(launcher, at, kinds, found).died_at is None
