@@ -22,8 +22,8 @@ As a process of its own, for tests that kill the sender (`ServerProcess` starts 
 
     python tests/smtp_server.py --log FILE --port-file FILE
 
-appends one JSON line per message (message_id, recipient, sha256, size_bytes, connection, opened_s), flushed and
-synced to disk, before it answers 250.
+appends one JSON line per message (message_id, recipient, sha256, size_bytes, connection, opened_s, signed), flushed
+and synced to disk, before it answers 250.
 """
 
 from __future__ import annotations
@@ -107,6 +107,11 @@ class Accepted:
         """The Message-ID with its angle brackets, empty where there is none."""
         found = _MESSAGE_ID.search(self.data)
         return found[1].decode("ascii", "replace") if found else ""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether a DKIM signature stands at its top."""
+        return self.data.lower().startswith(b"dkim-signature:")
 
     @property
     def sha256(self) -> str:
@@ -221,6 +226,7 @@ class SmtpServer:
                 "size_bytes": len(message.data),
                 "connection": message.connection,
                 "opened_s": message.opened_s,
+                "signed": message.is_signed,
             }
             self._write(self._log, json.dumps(line).encode() + b"\n")
 

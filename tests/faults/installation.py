@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 import sqlalchemy as sa
 
+from digest import keyring
 from digest.deliver.delivery import OPEN, Status
 from digest.pipeline.ingest import IngestOptions
 from digest.settings import DatabaseSettings
@@ -27,6 +27,7 @@ from tests.smtp_server import ServerProcess, SmtpServer
 #: The command that ends when all is sent.
 SEND = ("send", "--json")
 
+_SELECTOR = "2026a"
 #: A program whose patience is set by its first argument.
 _SHORT = """\
 import sys
@@ -47,7 +48,7 @@ class Installation:
     Attributes:
         folder: Data folder, with the senders' locks.
         url: Of the database.
-        more: Other settings: `DKIM__SELECTOR` stands for `dkim.selector`.
+        signs: Whether mail is signed with DKIM, by a key of its own.
     """
 
     folder: Path
@@ -55,7 +56,7 @@ class Installation:
     relay_port: int
     connections: int
     ambiguous: Literal["resend", "park"] = "resend"
-    more: Mapping[str, str] = field(default_factory=dict)
+    signs: bool = False
 
     def environment(self) -> dict[str, str]:
         """What a process of this installation is given: its settings, and nothing of ours."""
@@ -70,7 +71,8 @@ class Installation:
             "DELIVERY__AMBIGUOUS": self.ambiguous,
             "DELIVERY__TICK_S": 0.2,
         }
-        settings |= self.more
+        if self.signs:
+            settings["DKIM__SELECTOR"] = _SELECTOR
         mine = {name: value for name, value in os.environ.items() if not name.startswith("DIGEST_")}
         mine |= {f"DIGEST_{name}": str(value) for name, value in settings.items()}
         return mine | {"PYTHONPATH": str(_ROOT)}
@@ -147,7 +149,7 @@ def install(
     connections: int,
     url: str | None = None,
     ambiguous: Literal["resend", "park"] = "resend",
-    more: Mapping[str, str] | None = None,
+    signs: bool = False,
 ) -> Installation:
     """Make a database with an edition of today and readers who are due; nothing is planned yet.
 
@@ -156,6 +158,8 @@ def install(
         url: Of an empty database; a SQLite file in `folder` if None.
     """
     folder.mkdir(exist_ok=True)
+    if signs:
+        keyring.make(folder / "dkim", _SELECTOR, bits=2048)
     app = App(make_settings(folder, database=DatabaseSettings(url=url)))
     now = utc_now()
     rows = [{"title": title, "summary": _ABSTRACT} for title in _TITLES]
@@ -175,5 +179,5 @@ def install(
         relay_port=relay.port,
         connections=connections,
         ambiguous=ambiguous,
-        more=more or {},
+        signs=signs,
     )

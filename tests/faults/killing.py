@@ -66,6 +66,7 @@ class Aftermath:
     most: int  #: repeats of messages of one and the same process; by the relay's log alone
     unexplained: int  #: repeats of messages that were not under way at a kill
     changed: int  #: readers whose copies differ in Message-ID or bytes
+    signed: int  #: copies that a DKIM signature stands on
     parked: int
     difference: int  #: of the ledger
     sent: int  #: by the ledger
@@ -205,6 +206,7 @@ def _count(lives: Lives, document: dict[str, Any], readers: int) -> Aftermath:
         ),
         unexplained=sum(max(len(same) - 1 - allowed[who], 0) for who, same in copies.items()),
         changed=sum(len(set(same)) > 1 for same in copies.values()),
+        signed=sum(line["signed"] for line in accepted),
         parked=len(parked),
         difference=balance.difference,
         sent=balance.statuses[Status.SENT],

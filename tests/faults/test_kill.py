@@ -6,7 +6,6 @@ One that is told to stop repeats nothing at all (R12).
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +59,7 @@ def run(
     ambiguous: Literal["resend", "park"] = "resend",
     by: signal.Signals = signal.SIGKILL,
     command: tuple[str, ...] = SEND,
-    more: Mapping[str, str] | None = None,
+    signs: bool = False,
 ) -> Aftermath:
     """One send of so many readers, with so many kills, to a relay that outlives them."""
     folder.mkdir()
@@ -72,7 +71,7 @@ def run(
             connections=connections,
             url=url,
             ambiguous=ambiguous,
-            more=more,
+            signs=signs,
         )
         plan = moments(seed, kills=kills, readers=readers)
         return send_with_kills(installation, relay, plan, readers, by=by, command=command)
@@ -108,9 +107,13 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.mark.timeout(120)
 def test_killed_senders_lose_nothing(tmp_path: Path, url: str | None) -> None:
-    """Killed three times in one send, and started again by nobody but us: all is sent, repeats are bounded."""
-    after = run(tmp_path / "run", seed=1, kills=3, readers=200, url=url)
+    """Killed three times in one send, and started again by nobody but us: all is sent, repeats are bounded.
+
+    Signed with DKIM, they have the same bytes all the same.
+    """
+    after = run(tmp_path / "run", seed=1, kills=3, readers=200, url=url, signs=True)
     check(after, connections=8)
+    assert after.signed == 200 + after.repeats
     assert after.kills >= 1  # on a busy machine a sender may be faster than who kills it
     assert after.parked == 0
 
@@ -161,7 +164,7 @@ def _full(
     kills: int = _KILLS_A_SEND,
     url: str | None = None,
     ambiguous: Literal["resend", "park"] = "resend",
-    more: Mapping[str, str] | None = None,
+    signs: bool = False,
 ) -> Aftermath:
     after = run(
         folder / "run",
@@ -171,14 +174,14 @@ def _full(
         connections=connections,
         url=url,
         ambiguous=ambiguous,
-        more=more,
+        signs=signs,
     )
     KILLS.add(
         seed,
         "postgresql" if url else "sqlite",
         connections,
         ambiguous,
-        "yes" if more else "no",
+        "yes" if after.signed else "no",
         after.kills,
         after.sent,
         after.lost,
@@ -193,6 +196,7 @@ def _full(
     )
     check(after, connections=connections)
     assert after.kills >= kills - 2
+    assert after.signed == (_READERS + after.repeats if signs else 0)
     if ambiguous == "park":
         assert after.repeats == 0
         assert after.parked == sum(after.begun)
@@ -222,6 +226,13 @@ def test_full_size_with_parking(tmp_path: Path) -> None:
 def test_full_size_on_postgresql(tmp_path: Path, make_postgresql_url: MakeUrl) -> None:
     """The same on the other engine."""
     _full(tmp_path, seed=7, url=make_postgresql_url())
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+def test_full_size_with_signatures(tmp_path: Path) -> None:
+    """The same with DKIM: a repeated message has the same signature."""
+    _full(tmp_path, seed=8, connections=32, signs=True)
 
 
 @pytest.mark.faults

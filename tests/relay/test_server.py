@@ -29,4 +29,5 @@ def test_as_a_process(tmp_path: Path) -> None:
             "sha256": hashlib.sha256(message("r1").data).hexdigest(),
             "size_bytes": len(message("r1").data),
             "connection": 1,
+            "signed": False,
         }
