@@ -19,6 +19,10 @@ class SchemaError(DigestError):
     """The database is of another schema version; the text names the command that mends it."""
 
 
+class RestoredError(DigestError):
+    """The database is an older copy, and nothing is mailed until an operator says what becomes of it."""
+
+
 class DumpError(DigestError):
     """A dump that cannot be read whole, and so is not stored at all.
 

@@ -15,6 +15,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from digest.deliver.alarm import AlarmName
 from digest.errors import DigestError
 from digest.log import logger, outline
+from digest.pipeline import restored
 from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
 from digest.sources.source import FOLDER
@@ -47,6 +48,7 @@ class Ticks:
         self._known: dict[str, float] = {}  # dumps taken in, by when they were written
         self._resume_at: dt.datetime | None = None
         self._quiet_until: dt.datetime | None = None  # since the last alarm
+        self._told_of_copy = False
         self.asking = False  #: the first look at the sources is under way
         self.stop = threading.Event()
 
@@ -73,7 +75,7 @@ class Ticks:
 
     def plan(self) -> None:
         """Publish if the hour has come, then plan whoever's hour has."""
-        if self.asking:
+        if self.asking or self._is_copy():
             return
         self._app.publish()
         self._app.plan()
@@ -81,7 +83,7 @@ class Ticks:
     def deliver(self) -> None:
         """Hand over what is due, unless the relay has asked for the operator."""
         now = self._app.clock()
-        if self._resume_at is not None and now < self._resume_at:
+        if (self._resume_at is not None and now < self._resume_at) or self._is_copy():
             return
         report = self._app.deliver(stop=self.stop)
         self._resume_at = None
@@ -97,6 +99,16 @@ class Ticks:
         done = self._app.signup.tidy(self._app.clock())
         if done.purged or done.forgotten_ips or done.resumed:
             _log.info("tidied", purged=done.purged, forgotten_ips=done.forgotten_ips, resumed=done.resumed)
+
+    def _is_copy(self) -> bool:
+        """Whether the database is an older copy; the operator is told once, and by no mail: none leaves."""
+        found = self._app.lookout.notice()
+        if found is not None and not self._told_of_copy:
+            _log.error("database restored", detail=restored.told(found))
+        self._told_of_copy = found is not None
+        if found is not None:
+            self._app.settle_alarm(AlarmName.LEDGER_RESTORED, restored.told(found), by_mail=False)
+        return found is not None
 
     def alarm(self) -> None:
         """Look at the sources, and at how many sign up: somebody may be using the form to flood mailboxes."""

@@ -462,6 +462,11 @@ class Settings(BaseSettings):
         return self.dkim.keys or self.data_dir / "dkim"
 
     @property
+    def generations(self) -> Path:
+        """Folder of what this machine saw of its databases; see `digest.store.generations`."""
+        return self.data_dir / "generations"
+
+    @property
     def tzinfo(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
 

@@ -31,6 +31,7 @@ from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
 from digest.pipeline.publish import Outlook, PublishPolicy, look_out, publish
 from digest.pipeline.rehearsal import keep_apart
+from digest.pipeline.restored import Lookout
 from digest.pipeline.shelf import Rankers
 from digest.rank.topics import Taxonomy, parse
 from digest.relays import connections, hand_over_s, is_dry, relay_of
@@ -204,6 +205,11 @@ class App:
         """Who alarms are mailed to; None for nobody."""
         return Operator(address=self.settings.admin, stamp=self.stamp) if self.settings.admin else None
 
+    @property
+    def lookout(self) -> Lookout:
+        """Looks whether the database is an older copy, of which nothing may be mailed; one for each run."""
+        return Lookout(self.database, self.settings.generations, self.clock)
+
     @cached_property
     def relay(self) -> Relay:
         """Where mail goes.
@@ -298,6 +304,12 @@ class App:
         return f"digest/{version('digest')}" + (f" (+{base_url})" if base_url else "")
 
     def publish(self, *, early: bool = False) -> Edition | None:
+        """Publish today's edition if it is time.
+
+        Raises:
+            RestoredError: The database is an older copy, as for `plan` and `deliver`.
+        """
+        self.lookout.refuse()
         policy, now = self.publish_policy, self.clock()
         return publish(self.database, policy, now=now, early=early, operator=self.operator)
 
@@ -314,7 +326,7 @@ class App:
         wanted, over = troubles.of(health, day=day), partial(troubles.over, health=health)
         tell(settle(self.database, wanted, over=over, day=day, now=now, operator=self.operator))
 
-    def settle_alarm(self, name: AlarmName, text: str | None) -> None:
+    def settle_alarm(self, name: AlarmName, text: str | None, *, by_mail: bool = True) -> None:
         """Raise an alarm that is about no source, or end it where there is no text; the caller logs it."""
         now = self.clock()
         day = now.astimezone(self.settings.tzinfo).date()
@@ -323,9 +335,11 @@ class App:
         def over(alarm: Alarm) -> bool:
             return alarm.name is name
 
-        settle(self.database, wanted, over=over, day=day, now=now, operator=self.operator)
+        operator = self.operator if by_mail else None
+        settle(self.database, wanted, over=over, day=day, now=now, operator=operator)
 
     def plan(self, only: Sequence[int] | None = None) -> PlanReport:
+        self.lookout.refuse()
         return plan(self.database, self.rankers, self.stamp, now=self.clock(), only=only)
 
     def deliver(
@@ -337,6 +351,7 @@ class App:
     ) -> DeliverReport:
         self.check_signing()
         self.check_rehearsal()
+        self.lookout.refuse()
         return deliver(
             self.database,
             self.relay,
@@ -347,6 +362,7 @@ class App:
             only=only,
             limit=limit,
             stop=stop,
+            lookout=self.lookout,
         )
 
     def _key(self, name: str) -> bytes:

@@ -22,8 +22,9 @@ from digest.errors import DigestError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
 from digest.settings import DeliverySettings, SourceSettings, WebSettings
-from digest.store import alarms, dumps, editions, papers, sources
+from digest.store import alarms, dumps, editions, generations, papers, sources
 from digest.store.database import Database
+from digest.store.generations import Copy
 from digest.store.sources import SourceState
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
@@ -222,6 +223,31 @@ def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
     ticks.deliver()
     assert {message.recipient for message in relay.accepted} == {"ada@example.org", "ops@example.org"}
     assert standing(app) == []
+
+
+def test_a_restored_database(database: Database, tmp_path: Path) -> None:
+    """From an older copy nothing is published, planned or mailed; one error and one alarm say so, until it is accepted."""
+    relay, clock = MemoryRelay(), Clock()
+    app = mailing(database, tmp_path, relay, clock, admin="ops@example.org")
+    with database.write() as conn:
+        generations.mark(conn, Copy(made_at=NOW - DAY))
+    ticks = Ticks(app)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(2):
+            ticks.plan()
+            ticks.deliver()
+            ticks.alarm()
+    assert [event["event"] for event in logged] == ["database restored"]
+    assert standing(app) == ["ledger-restored"]
+    with database.read() as conn:
+        assert editions.newest(conn) is None
+        planned = conn.exec_driver_sql("SELECT count(*) FROM deliveries").scalar_one()
+    assert planned == 0, "the alarm itself is not mailed: nothing is"
+    with database.write() as conn:
+        generations.unmark(conn)
+    ticks.plan()
+    ticks.deliver()
+    assert [message.recipient for message in relay.accepted] == ["ada@example.org"]
 
 
 @pytest.mark.parametrize(

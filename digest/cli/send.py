@@ -19,6 +19,7 @@ from digest.compose.preview import html_part
 from digest.deliver.delivery import Status
 from digest.errors import UsageError
 from digest.pipeline.forecast import Expected, Forecast, forecast
+from digest.pipeline.restored import told as told_of_copy
 from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
@@ -221,6 +222,8 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
     missing = [name for name in ("base_url", "sender") if not getattr(settings, name)]
     missing += [] if settings.relay.url else ["relay.url"]
     warnings = [f"{name} is not set: sending is off until it is" for name in missing]
+    if (copy := wired.lookout.found()) is not None:
+        warnings.append(told_of_copy(copy))
     with wired.database.read() as conn:
         kept = [dump for dump in dumps.every(conn) if dump.status in dumps.UNREAD]
         total = sum(subscribers.counts(conn).values())

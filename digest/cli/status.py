@@ -13,7 +13,6 @@ from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment, plain, plural
 from digest.relays import is_dry
 from digest.scheduler import SPIKE
-from digest.settings import Settings
 from digest.store import alarms, dumps, editions, health, ledger, papers, subscribers
 from digest.store.alarms import Raised
 from digest.store.dumps import DumpStatus
@@ -62,14 +61,16 @@ def _look(wired: App) -> dict[str, Any]:
             **{str(status): number for status, number in balance.statuses.items()},
             "balance": balance.difference,
         },
-        "sending": _sending(wired.settings, missing),
+        "sending": _sending(wired, missing),
     }
 
 
-def _sending(settings: Settings, missing: Sequence[str]) -> str:
+def _sending(wired: App, missing: Sequence[str]) -> str:
     if missing:
         return f"off: {', '.join(missing)} not set"
-    return "rehearsal: relay.url is dry, and nobody is mailed" if is_dry(settings) else "on"
+    if wired.lookout.found() is not None:
+        return "off: the database is an older copy, see `digest db accept`"
+    return "rehearsal: relay.url is dry, and nobody is mailed" if is_dry(wired.settings) else "on"
 
 
 def _today(wired: App) -> dt.date:

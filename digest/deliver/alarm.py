@@ -11,6 +11,7 @@ from enum import StrEnum
 class AlarmName(StrEnum):
     """What can be wrong, the gravest first: so they stand in a mail."""
 
+    LEDGER_RESTORED = "ledger-restored"  #: the database is an older copy; told by log and status alone
     DELIVERY_PAUSED = "delivery-paused"  #: the relay refuses us, or its site is in trouble
     EDITION_SHORT = "edition-short"  #: it went out while a source listed too little
     EDITION_HELD = "edition-held"  #: it waits for a source

@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, ne
 from digest.deliver.reply import Reply
 from digest.log import logger
 from digest.pipeline.ports import Relay
+from digest.pipeline.restored import Lookout
 from digest.pipeline.senders import Built, Desk, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
@@ -70,6 +71,7 @@ def deliver(
     only: Collection[int] | None = None,
     limit: int | None = None,
     stop: threading.Event | None = None,
+    lookout: Lookout | None = None,
 ) -> DeliverReport:
     """Hand over all that is due now, and return when it is settled.
 
@@ -79,10 +81,12 @@ def deliver(
         only: Subscribers to serve; everyone if None.
         limit: Claim no more than this many.
         stop: Set from outside to drain: what is begun is settled, the rest goes back.
+        lookout: Raises the database's generation with each claim; None where nobody looks for older copies.
     """
-    with claimants.claimant(claims) as name, _memory_at_rest():
+    with claimants.claimant(claims) as name, _memory_at_rest(), lookout or nullcontext():
         expired = _take_back(database, claims, policy, now=clock())
-        run = _Run(database, relay, build, policy, clock=clock, claimant=name, stop=stop or threading.Event())
+        stop = stop or threading.Event()
+        run = _Run(database, relay, build, policy, clock=clock, claimant=name, stop=stop, lookout=lookout)
         results = run.all(only, limit)
     report = DeliverReport(results=results, expired=expired, paused=run.paused)
     if report.results or report.expired or report.paused:
@@ -132,6 +136,7 @@ class _Run:
         clock: Callable[[], dt.datetime],
         claimant: str,
         stop: threading.Event,
+        lookout: Lookout | None,
     ) -> None:
         self._database = database
         self._build = build
@@ -139,6 +144,7 @@ class _Run:
         self._clock = clock
         self._claimant = claimant
         self._stop = stop
+        self._lookout = lookout
         self._desk = Desk()
         self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
         self._idle, self._busy = list(self._senders), set[Sender]()
@@ -260,7 +266,12 @@ class _Run:
             if missing:
                 found = editions.contents(conn, missing)
                 self._papers.update({(paper.edition_id, paper.paper_id): paper for paper in found})
+            if claimed and self._lookout is not None:
+                # Last of all: on PostgreSQL who claims meanwhile waits for this row.
+                self._lookout.raise_(conn)
         self._results.clear()
+        if self._lookout is not None:
+            self._lookout.keep()
         return claimed
 
     def _built(self, delivery: Delivery) -> Built | None:

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from digest.errors import SchemaError
+from digest.store import generations
 from digest.store.database import Database
 
 #: Key of the lock under which a PostgreSQL database is migrated; any number that is ours alone.
@@ -62,6 +63,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         config = _config()
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
+        generations.name(conn)
     return before, head()
 
 

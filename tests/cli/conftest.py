@@ -25,6 +25,7 @@ sender = "Digest <digest@example.org>"
 mail.topics = "topics.toml"
 relay.url = "folder:outbox"
 relay.connections = 1
+edition.hour = 0
 """
 
 

@@ -74,6 +74,12 @@ CONTRACT: list[tuple[str, str, set[str]]] = [
     ("config", "", {"data_dir", "base_url", "relay", "database"}),
     ("db upgrade", "", {"before", "after"}),
     ("db check", "", {"schema"}),
+    ("db backup backup.db", "", {"file", "size_bytes"}),
+    (
+        "db accept --anyway",
+        "",
+        {"made_at", "until", "open", "readers_due", "new_papers", "choice", "done"},
+    ),
 ]
 
 

@@ -16,9 +16,11 @@ from digest.store import (
     consents,
     counting,
     deliveries,
+    doubts,
     dumps,
     editions,
     facts,
+    generations,
     history,
     joins,
     ledger,
@@ -39,6 +41,7 @@ from digest.store.change import Change
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 from digest.store.dumps import Dump, DumpStatus
+from digest.store.generations import Copy
 from digest.store.schema import metadata
 from digest.store.sources import SourceState
 from digest.store.subscribers import Progress
@@ -61,7 +64,8 @@ from tests.factories import (
 
 TABLES = tuple(metadata.tables)
 MODULES = (
-    bounces, consents, counting, deliveries, dumps, editions, facts, history, joins, ledger, names, overlay, papers, placing, revisions,
+    bounces, consents, counting, deliveries, doubts, dumps, editions, facts, generations, history, joins, ledger, names, overlay,
+    papers, placing, revisions,
     showing, sightings, sources, subscribers, uses,
 )  # fmt: skip
 DUMP = Dump(
@@ -130,6 +134,9 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
     ),
     "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
+    "doubts.move_on": doubts.move_on,
+    "doubts.pass_over": doubts.pass_over,
+    "doubts.settle_open": lambda conn: doubts.settle_open(conn, until=NOW, now=NOW),
     "dumps.add": lambda conn: dumps.add(conn, DUMP, b"x"),
     "dumps.arrive": lambda conn: dumps.arrive(conn, 1, source="folder", name="again", at=NOW, dated=TODAY),
     "dumps.fill": lambda conn: dumps.fill(conn, 1, b"x", size_bytes=1, modified_at=NOW),
@@ -141,8 +148,18 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         at=NOW,
         drawn=[edition_paper(new, place=1) for new in editions.new_papers(conn)],
     ),
+    "facts.add": lambda conn: facts.add(conn, "new", "fact"),
+    "facts.drop": lambda conn: facts.drop(conn, "identity"),
+    "facts.hold": lambda conn: facts.hold(conn, "identity"),
+    "facts.mark": lambda conn: facts.mark(conn, "new"),
+    "facts.put": lambda conn: facts.put(conn, "identity", "other"),
     "facts.key": lambda conn: facts.key(conn, "links"),
     "facts.rotate": lambda conn: facts.rotate(conn, "links", since=NOW),
+    "generations.begin_era": lambda conn: generations.begin_era(conn, after=None, at=NOW),
+    "generations.mark": lambda conn: generations.mark(conn, Copy(until=NOW)),
+    "generations.name": lambda conn: facts.drop(conn, "generation") or generations.name(conn),  # type: ignore[func-returns-value] # one after the other
+    "generations.raise_": lambda conn: generations.raise_(conn, at=NOW),
+    "generations.unmark": lambda conn: generations.mark(conn, Copy(until=NOW)) or generations.unmark(conn),  # type: ignore[func-returns-value] # one after the other
     "joins.merge": lambda conn: joins.merge(conn, 1, 2, at=NOW),
     "joins.split": lambda conn: joins.split(conn, *two_texts(conn), at=NOW),
     "joins.unmerge": lambda conn: joins.merge(conn, 1, 2, at=NOW) or joins.unmerge(conn, 1),  # type: ignore[func-returns-value] # one after the other
@@ -185,11 +202,14 @@ READS = {
     "bounces": {"counts", "hold_of", "of", "of_delivery", "often", "shares"},
     "consents": {"of", "suppressed", "with_ip"},
     "counting": {"count"},
+    "doubts": {"open_mail"},
     "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
+    "generations": {"copy", "current", "identity", "keep", "marked", "parse", "seen"},
     "history": {"entered", "listings", "seen_in", "texts"},
-    "ledger": {"balance", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
+    "deliveries": {"signers"},
+    "ledger": {"balance", "has_mailed", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "joins": {"joins"},
     "names": {"split_papers", "split_texts", "web"},
     "papers": {"every", "get", "names", "search", "shown", "total"},
@@ -274,7 +294,15 @@ def test_under_a_lock(database: Database, filled: Database) -> None:
         with filled.read() as conn:
             assert rows(conn) == before, name
     # They decide again what was decided already, or undo what they have just done.
-    idle = {"joins.unmerge", "overlay.relink", "placing.switch", "showing.put", "showing.show"}
+    idle = {
+        "facts.hold",
+        "generations.unmark",
+        "joins.unmerge",
+        "overlay.relink",
+        "placing.switch",
+        "showing.put",
+        "showing.show",
+    }
     for name, write in WRITES.items():
         with filled.engine.connect() as conn:  # rolled back
             write(conn)
