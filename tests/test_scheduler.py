@@ -21,7 +21,7 @@ from digest.deliver.reply import Reply, Step
 from digest.errors import DigestError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
-from digest.settings import DeliverySettings, SourceSettings, WebSettings
+from digest.settings import DeliverySettings, EditionSettings, SourceSettings, WebSettings
 from digest.store import alarms, dumps, editions, generations, papers, sources
 from digest.store.database import Database
 from digest.store.generations import Copy
@@ -363,8 +363,8 @@ def test_a_run_goes_on_after_trouble(
 
 def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_path: Path) -> None:
     """After a restart past the hour of publication, the folder is read before the edition is published."""
-    clock = Clock()
-    app = make_app(sqlite_database, tmp_path, clock=clock)
+    clock = Clock()  # set by the machine's, whatever its hour
+    app = make_app(sqlite_database, tmp_path, clock=clock, edition=EditionSettings(hour=0))
     with sqlite_database.write() as conn:
         list_records(conn, clean_records("A Kite Left Over"))
     path = put(app, "today.json", "Kites at Dawn", "Kites at Dusk")

@@ -257,7 +257,7 @@ def test_bad_settings(run: Run, site: Path) -> None:
 
 def test_sending_is_off_until_it_is_set_up(run: Run, filled: Path) -> None:
     """Without relay, sender and base URL nothing is planned; the dry run goes on, with a warning for each."""
-    (filled / "digest.toml").write_text('mail.topics = "topics.toml"\n')
+    (filled / "digest.toml").write_text('mail.topics = "topics.toml"\nedition.hour = 0\n')
     done = run("send")
     assert done.code == 2
     assert "is not set: sending is off until it is" in done.err
