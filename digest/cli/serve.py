@@ -14,7 +14,6 @@ from digest.cli.app import session
 from digest.log import logger
 from digest.relays import is_dry
 from digest.scheduler import running
-from digest.web.server import serving
 from digest.wiring import App
 
 Host = Annotated[str | None, typer.Option(help="Address to serve on; web.host when not given.")]
@@ -70,6 +69,9 @@ def _able_to_mail(app: App) -> App:
 
 
 def _pages(app: App, host: str | None, port: int | None) -> AbstractContextManager[str]:
+    # Here, for it loads the framework: 13 MB that no other command needs, least of all `digest send`.
+    from digest.web.server import serving  # noqa: PLC0415
+
     settings = app.settings.web
     return serving(app, host=host or settings.host, port=settings.port if port is None else port)
 

@@ -136,7 +136,7 @@ def test_where_the_settings_say(run: Run, site: Path, monkeypatch: pytest.Monkey
         os.kill(os.getpid(), signal.SIGTERM)
         yield ""
 
-    monkeypatch.setattr("digest.cli.serve.serving", serving)
+    monkeypatch.setattr("digest.web.server.serving", serving)
     with (site / "digest.toml").open("a") as settings:
         settings.write('web.host = "127.0.0.9"\nweb.port = 8123\n')
     for arguments in ((), ("--host", "::1"), ("--port", "0")):
