@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from importlib import import_module
 from typing import IO, Any
 
 from digest import log
@@ -26,12 +27,13 @@ def main() -> None:
 def serve(asked: IO[str], told: IO[str]) -> None:
     """Open the installation of the first line, deliver at the second, and say what it took.
 
-    The first line is `{"settings", "plan"}`; with `plan` the readers who are due are planned first, as `digest send`
-    does, outside the time. It answers `{"ready": true}`, and after the second `{"sent", "took_s", "peak_rss_bytes"}`.
+    The first line is `{"settings", "plan"}`; with `plan` the readers who are due are planned first, outside the time, and
+    all is loaded that the command loads: then its memory is that of `digest send`. It answers `{"ready": true}`, and after the second `{"sent", "took_s", "peak_rss_bytes"}`.
     """
     wanted = json.loads(asked.readline())
     site = sites.opened(Settings(**wanted["settings"]))
     if wanted["plan"]:
+        import_module("digest.cli")
         site.app.plan()
     _say(told, {"ready": True})
     if asked.readline():  # else whoever asked is gone

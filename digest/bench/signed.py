@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import smtplib
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,7 +9,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from digest.bench.plain import TIMEOUT_S, PlainPipeline
 from digest.bench.sites import DOMAIN, SELECTOR, Site
@@ -20,17 +18,15 @@ from digest.deliver.delivery import Delivery
 _HEADERS = [b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type"]
 
 
-class _Base(DeclarativeBase):
-    pass
-
-
-class _Sent(_Base):
-    __tablename__ = "sent"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    message_id: Mapped[str]
-    recipient: Mapped[str]
-    sent_at: Mapped[dt.datetime]
+_TABLES = sa.MetaData()
+_SENT = sa.Table(
+    "sent",
+    _TABLES,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("message_id", sa.Text, nullable=False),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("sent_at", sa.DateTime, nullable=False),
+)
 
 
 def missing() -> str | None:
@@ -39,7 +35,7 @@ def missing() -> str | None:
 
 
 class SignedPipeline(PlainPipeline):
-    """Adds an RSA signature (relaxed/simple) by dkimpy and a row by SQLAlchemy's ORM, committed for each mail."""
+    """Adds an RSA signature (relaxed/simple) by dkimpy and a row by SQLAlchemy, committed for each mail."""
 
     def __init__(self, site: Site, templates: Path, *, ledger: Path) -> None:
         """Make the ledger where there is none: a SQLite file as ours, in WAL with `synchronous=FULL`."""
@@ -47,15 +43,19 @@ class SignedPipeline(PlainPipeline):
         self._dkim = import_module("dkim")  # here, for it is installed with the tests alone
         self._engine = sa.create_engine(f"sqlite:///{ledger}")
         sa.event.listen(self._engine, "connect", _durable)
-        _Base.metadata.create_all(self._engine)
+        _TABLES.create_all(self._engine)
 
     def send(self, digests: Sequence[Delivery], *, host: str, port: int) -> None:
-        with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as server, Session(self._engine) as session:
+        with smtplib.SMTP(host, port, timeout=TIMEOUT_S) as server:
             for digest in digests:
                 server.sendmail(self._site.app.sender.address, [digest.recipient], self.signed(digest))
-                now = self._site.app.clock()
-                session.add(_Sent(message_id=digest.message_id, recipient=digest.recipient, sent_at=now))
-                session.commit()
+                self._put_down(digest)
+
+    def _put_down(self, digest: Delivery) -> None:
+        with self._engine.begin() as conn:
+            now = self._site.app.clock()
+            row = {"message_id": digest.message_id, "recipient": digest.recipient, "sent_at": now}
+            conn.execute(sa.insert(_SENT), row)
 
     def signed(self, digest: Delivery) -> bytes:
         """Compose and sign one mail."""
@@ -72,8 +72,8 @@ class SignedPipeline(PlainPipeline):
 
     def sent(self) -> int:
         """How many mails the ledger says were sent."""
-        with Session(self._engine) as session:
-            return session.scalar(sa.select(sa.func.count()).select_from(_Sent)) or 0
+        with self._engine.connect() as conn:
+            return conn.scalar(sa.select(sa.func.count()).select_from(_SENT)) or 0
 
     def close(self) -> None:
         self._engine.dispose()

@@ -50,6 +50,7 @@ SMALL = [
     "--slow-connections", "4", "--planning", "100",
 ]  # fmt: skip
 TEMPLATES = packaged("templates") / "email"
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,7 @@ def test_machine_contract() -> None:
     result = CliRunner().invoke(app, ["bench", "delivery", *SMALL, "--skip", "memory", "--json"])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
+    _check_documented(document)
     assert set(document) == {
         "rounds", "readers", "connections", "floor_connections", "message_bytes", "rates", "not_measured", "ratios",
         "peak_rss_bytes", "slow_relay", "memory", "planning",
@@ -96,6 +98,17 @@ def test_machine_contract() -> None:
     assert document["peak_rss_bytes"] > 10_000_000
     assert document["planning"]["readers"] == 100
     assert document["planning"]["ratios"]["select_vs_scoring"] > 0
+
+
+def _check_documented(document: dict[str, Any]) -> None:
+    """The README's row names every key."""
+    (row,) = [
+        line for line in README.read_text(encoding="utf-8").splitlines() if "| `bench delivery` |" in line
+    ]
+    inner = [document[name] for name in ("ratios", "slow_relay", "planning")]
+    names = {*document, *(name for each in inner for name in each)}
+    assert {name for name in names if f'"{name}"' not in row} == set()
+    assert {name for name in document["rates"] if f"`{name}`" not in row} == set()
 
 
 def _check_ratios(document: dict[str, Any]) -> None:
