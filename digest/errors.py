@@ -73,6 +73,10 @@ class PreferenceError(DigestError):
         super().__init__(f"{field}: {reason}" if field else reason)
 
 
+class DnsError(DigestError):
+    """A name that cannot be looked up: nobody answers, or a broken server does. Not: there is no such name."""
+
+
 class TokenError(DigestError):
     """A link's token that does not verify, for whatever reason: they all look alike."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from digest.compose.dkim import DkimKey, made_key, private_key
+from digest.compose.dkim import DkimKey, is_selector, made_key, private_key
 from digest.errors import SettingsError, UsageError
 from digest.log import logger
 
@@ -83,3 +83,8 @@ def make(folder: Path, selector: str, *, bits: int | None) -> DkimKey:
         file.flush()
         os.fsync(file.fileno())
     return key
+
+
+def selectors(folder: Path) -> list[str]:
+    """Those that have a file, in order of name."""
+    return sorted(path.stem for path in folder.glob("*.pem") if is_selector(path.stem))

@@ -51,7 +51,7 @@ def _single(url: RelayUrl, table: RelaySettings) -> Relay:
     if url.scheme is Scheme.FOLDER:
         assert url.path is not None
         return FolderRelay(url.path)
-    return DryRelay() if url.scheme is Scheme.DRY else _server("relay", url, table)
+    return DryRelay() if url.scheme is Scheme.DRY else server_of("relay", url, table)
 
 
 def _member(key: str, url: RelayUrl, table: RelaySettings) -> Member:
@@ -60,11 +60,16 @@ def _member(key: str, url: RelayUrl, table: RelaySettings) -> Member:
             f"{key}.url: a relay with a rate, or one of several, has to be a server: smtp://, smtp+starttls:// or smtps://"
         )
     rate = None if table.rate is None else Rate.parse(table.rate)
-    server = _server(key, url, table)
+    server = server_of(key, url, table)
     return Member(name=key, relay=server, weight=table.weight, connections=table.connections, rate=rate)
 
 
-def _server(key: str, url: RelayUrl, table: RelaySettings) -> SmtpRelay:
+def server_of(key: str, url: RelayUrl, table: RelaySettings) -> SmtpRelay:
+    """One server by itself.
+
+    Raises:
+        SettingsError: Its password or certificates will not do.
+    """
     return SmtpRelay(
         url,
         password=table.password(key=key),

@@ -57,6 +57,8 @@ _HOST = re.compile(r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{
 _WEB_URL = re.compile(r"https?://[^\s/?#]+(?:[/?#]\S*)?")
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _CATEGORY = re.compile(r"[a-z]+(?:-[a-z]+)*(?:\.(?:[A-Za-z]+(?:-[A-Za-z]+)*|\*))?")
+#: An IPv4 address, or one of IPv6 in brackets, and perhaps a port behind it.
+_NAME_SERVER = re.compile(r"(?:\[(.+)\]|([0-9.]+))(?::([0-9]{1,5}))?")
 _LIMITS_URLS = ("memory://", "redis://", "rediss://", "valkey://", "valkeys://")
 
 
@@ -215,6 +217,40 @@ class DkimSettings(_Section):
     def signed_by(self) -> str:
         """The selectors that sign, with a blank between; "" where the relay signs."""
         return " ".join(name for name in (self.selector, self.ed25519_selector) if name)
+
+
+class DnsSettings(_Section):
+    servers: tuple[str, ...] = Field(
+        (),
+        description="name servers that digest doctor asks, ADDRESS or ADDRESS:PORT; the machine's if empty",
+    )
+    timeout_s: float = Field(5.0, gt=0, le=60, description="longest wait for the answer to one question")
+
+    @field_validator("servers")
+    @classmethod
+    def _servers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for server in value:
+            _name_server(server)
+        return value
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Address and port of each."""
+        return [_name_server(server) for server in self.servers]
+
+
+def _name_server(text: str) -> tuple[str, int]:
+    match = _NAME_SERVER.fullmatch(text)
+    try:
+        host, port = (match[1] or match[2], int(match[3] or 53)) if match else ("", 0)
+        ipaddress.ip_address(host)
+        if not 0 < port < 65536:
+            raise ValueError
+    except ValueError as error:
+        raise ValueError(
+            f"{text!r} is not an address such as 127.0.0.1, 127.0.0.1:5353 or [::1]:53"
+        ) from error
+    return host, port
 
 
 class WebSettings(_Section):
@@ -393,6 +429,7 @@ class Settings(BaseSettings):
     relay: RelaySettings = RelaySettings()
     delivery: DeliverySettings = DeliverySettings()
     dkim: DkimSettings = DkimSettings()
+    dns: DnsSettings = DnsSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     relays: dict[str, OtherRelaySettings] = Field(
@@ -477,6 +514,11 @@ class Settings(BaseSettings):
     @property
     def sender_address(self) -> str:
         return parseaddr(self.sender)[1]
+
+    @property
+    def sender_domain(self) -> str:
+        """The domain that signs, and that bounces come back to."""
+        return self.sender_address.rpartition("@")[2].lower()
 
     @property
     def relay_tables(self) -> dict[str, RelaySettings]:

@@ -13,6 +13,8 @@ from digest.cli import (
     config,
     db,
     demo,
+    dkim,
+    doctor,
     dumps,
     edition,
     ingest,
@@ -33,9 +35,9 @@ from digest.errors import AddressError, DigestError, PreferenceError, SettingsEr
 
 __all__ = ["app", "main"]
 
-for group in (dumps, edition, papers, sources, subscribers, topics, links, db, bench):
+for group in (dumps, edition, papers, sources, subscribers, topics, links, dkim, db, bench):
     app.add_typer(group.group)
-for command in (ingest, send, preview, why, status, config, demo, serve):
+for command in (ingest, send, preview, why, status, doctor, config, demo, serve):
     command.register(app)
 
 _USAGE = (AddressError, PreferenceError, SettingsError, TaxonomyError, UsageError)

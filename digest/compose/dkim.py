@@ -24,7 +24,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from digest.errors import SettingsError
 
 RSA, ED25519 = "rsa-sha256", "ed25519-sha256"
-LEAST_BITS = 2048
+#: RFC 8301: shorter keys are refused, and longer ones need not be understood.
+LEAST_BITS, MOST_BITS = 2048, 4096
+#: Bytes of one string of a TXT record (RFC 1035).
+_STRING = 255
 #: Signed once more than they stand there, so that none can be added: a second From or Subject is what a reader would be
 #: shown, a second Content-Type is another mail, and of a letter a List-Unsubscribe that it does not have ends a digest.
 OVER_SIGNED = (
@@ -58,6 +61,16 @@ class DkimKey:
 def is_selector(text: str) -> bool:
     """Whether a name can stand below `_domainkey` in the DNS; lower case alone, for a file is named by it."""
     return _SELECTOR.fullmatch(text) is not None
+
+
+def record_name(selector: str, domain: str) -> str:
+    """Where a verifier asks for the key of a selector."""
+    return f"{selector}._domainkey.{domain}"
+
+
+def txt_strings(text: str) -> list[str]:
+    """The strings of a TXT record, which are joined again where it is read."""
+    return [text[at : at + _STRING] for at in range(0, len(text), _STRING)]
 
 
 def private_key(selector: str, pem: bytes) -> DkimKey:
