@@ -161,8 +161,9 @@ def _print(console: Console, options: Options, measured: Measured) -> None:
         console.print()
     verdicts = {True: "met", False: "MISSED", None: ""}
     rows = [(line.words, line.found, line.bar, verdicts[line.met]) for line in bars.lines(measured)]
-    console.print(table("beside the bars", ("what", "found", "bar", ""), rows))
-    console.print()
+    if rows:
+        console.print(table("beside the bars", ("what", "found", "bar", ""), rows))
+        console.print()
     for name, why in measured.missing.items():
         console.print(plain(f"Not measured: {name}: {why}."))
     if measured.message_bytes is not None:

@@ -207,6 +207,14 @@ def test_told_of_planning_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert "bytes" not in shown
 
 
+def test_told_of_one_rate_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing stands beside anything, there is no table of bars."""
+    _print(console(), Options(), Measured(rates={FLOOR: [1.0]}, missing={}, message_bytes=63_000))
+    shown = capsys.readouterr().out
+    assert "messages per second" in shown
+    assert "beside the bars" not in shown
+
+
 def test_programs_that_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What another program or package is wanted for is left out, and the reason says how to have it."""
     monkeypatch.setattr("digest.bench.contenders.program", lambda _name: None)
