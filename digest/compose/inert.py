@@ -17,6 +17,11 @@ _HIDDEN = re.compile(
     "\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffc\ufffe\uffff"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+#: Diacritics of no one script. Greek with all its accents has three on a letter; dozens paint over the lines around.
+_STACKED = re.compile(
+    "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})"
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)\]]?(?= )")
 #: A page on the web, spelt in ASCII; without user name, quotes, brackets or backslash.
@@ -28,14 +33,14 @@ _URL_LIMIT = 900  # characters; a whole line of the wire holds 998
 
 
 def inert(text: str, *, limit: int) -> str:
-    """One line of visible text: blanks collapsed, hidden characters gone, surrogates replaced.
+    """One line of visible text: blanks collapsed, hidden characters and piles of marks gone, surrogates replaced.
 
     Args:
         text: Anything at all.
         limit: Characters that will be shown at most; the text is cut, at four times as many, before
             any other work, so that 10 MB cost no more than 10 KB.
     """
-    visible = _HIDDEN.sub("", text[: 4 * limit])
+    visible = _STACKED.sub(r"\1", _HIDDEN.sub("", text[: 4 * limit]))
     return _SURROGATE.sub("\ufffd", " ".join(visible.split()))
 
 

@@ -21,6 +21,11 @@ from digest.compose.inert import inert, line, shorten, web_url
         ("\ud800 lone \udfff", "\ufffd lone \ufffd"),
         ("\ufff9a\ufffb\ufffc\ufffd\ufffe\uffff", "a\ufffd"),
         ("naïve 多言語 😀 ∑", "naïve 多言語 😀 ∑"),
+        ("z" + "\u0301\u0488" * 50 + "a\u0301", "z" + "\u0301\u0488" * 2 + "a\u0301"),
+        (
+            "\u03b1\u0314\u0301\u0345, \u05d0\u05bc\u05b8\u0591",
+            "\u03b1\u0314\u0301\u0345, \u05d0\u05bc\u05b8\u0591",
+        ),
         ("<b>&amp;{{7*7}}", "<b>&amp;{{7*7}}"),
     ],
 )
