@@ -19,6 +19,9 @@ debian_packages() {
     command -v chromium >/dev/null || echo chromium
     [ -x /usr/sbin/smtp-sink ] || echo postfix
     command -v redis-server >/dev/null || echo redis-server
+    [ -x /usr/lib/dovecot/imap ] || echo dovecot-imapd
+    [ -x /usr/sbin/opendkim ] || echo opendkim
+    command -v spamassassin >/dev/null || echo spamassassin
 }
 
 install_debian_packages() {
@@ -27,8 +30,7 @@ install_debian_packages() {
         return 0
     fi
     echo "== apt-get install" $missing
-    # Postfix is wanted for its test programs alone: it is neither configured nor started. Neither is Redis: the tests
-    # start their own.
+    # None of them is configured or started here: the tests start their own, with settings, queues and ports of theirs.
     guard=/usr/sbin/policy-rc.d
     if [ -e "$guard" ]; then
         guard=
