@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +21,7 @@ from digest.deliver.delivery import Status
 from digest.store.schema import deliveries
 from tests.conftest import Postgresql
 from tests.faults import report
-from tests.faults.installation import Installation, install
+from tests.faults.installation import SEND, Installation, install
 from tests.faults.launcher import OUTSIDE, Launcher, Life
 from tests.smtp_server import SmtpServer, wait_until
 
@@ -29,8 +34,9 @@ POINTS = report.section(
     ),
     about="""\
 `digest send` was killed with -9 at its n-th point, for n = 1 … until it ended by itself: before and after each commit,
-connect, receive, and making, renaming and removing of a file, and before, half-way through and after each send. Each
-time it began with a fresh copy of the same database, and one more `digest send` did the rest. Counted over all kills:
+connect, receive, and making, renaming and removing of a file, and before, half-way through and after each send; or as
+it entered a system call of a commit. Each time it began with a fresh copy of the same database, and one more
+`digest send` did the rest. Counted over all kills:
 *repeated* messages, at most as many as there are connections at each kill; *stray*, those of them that were not under
 way by the ledger; messages that the relay took *without a claim* that names their bytes and is durable; databases whose
 integrity check failed.""",
@@ -68,9 +74,13 @@ class Searched:
 
     def at_point(self, launcher: Launcher, at: int, kinds: Collection[str], found: Found) -> Life:
         """Kill a sender at its n-th point, let another do the rest, and count; returns the first one's end."""
+        return self.after(lambda mine: launcher.run(mine, at=at, kinds=kinds), launcher, found)
+
+    def after(self, live: Callable[[Installation], Life], launcher: Launcher, found: Found) -> Life:
+        """The same, of a sender that dies in a way of its own."""
         with SmtpServer() as relay:
             mine = replace(self.copy(self.original), relay_port=relay.port)
-            first = launcher.run(mine, at=at, kinds=kinds)
+            first = live(mine)
             if first.died_at is None:
                 assert first.code == 0, first.err
                 return first
@@ -159,6 +169,30 @@ def check(found: Found, *, connections: int = 2) -> None:
     assert (found.unsound, found.difference) == (0, 0)
 
 
+def note(engine: str, readers: int, found: Found, *, park: bool = False) -> int:
+    """Add a row; returns how many kills there were."""
+    kills = found.kills.total()
+    by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(found.kills.items()))
+    POINTS.add(
+        engine,
+        readers,
+        2,
+        "park" if park else "resend",
+        by_kind,
+        kills,
+        found.lost,
+        found.repeated,
+        2 * kills,
+        found.stray,
+        found.changed,
+        found.parked,
+        found.unclaimed,
+        found.unsound,
+        found.difference,
+    )
+    return kills
+
+
 @pytest.mark.timeout(240)
 def test_killed_at_each_commit(tmp_path: Path, launcher: Launcher) -> None:
     """Killed before or after any commit, and at one point in nine of the others: the next sender does the rest."""
@@ -194,26 +228,53 @@ def test_killed_at_each_point(
         while clean < _CLEAN:
             at += 1
             clean += searched.at_point(launcher, at, kinds, found).died_at is None
-    kills = found.kills.total()
-    by_kind = ", ".join(f"{kind} {count}" for kind, count in sorted(found.kills.items()))
-    POINTS.add(
-        engine,
-        readers,
-        2,
-        "park" if park else "resend",
-        by_kind,
-        kills,
-        found.lost,
-        found.repeated,
-        2 * kills,
-        found.stray,
-        found.changed,
-        found.parked,
-        found.unclaimed,
-        found.unsound,
-        found.difference,
-    )
+    kills = note(engine, readers, found, park=park)
     assert set(found.kills) == (set(kinds) if park else _ALWAYS)
     assert kills == at - _CLEAN
     assert (found.repeated if park else found.parked) == 0
     check(found)
+
+
+#: System calls of a commit, by engine, and how many of them are taken: one in so many.
+_CALLS = {
+    "sqlite": {"pwrite64": 1, "fdatasync": 1, "ftruncate": 1, "unlink": 1, "rename": 1},
+    "postgresql": {"sendto": 4, "recvfrom": 6},
+}
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("engine", _CALLS)
+def test_killed_inside_a_commit(
+    tmp_path: Path, request: pytest.FixtureRequest, launcher: Launcher, engine: str
+) -> None:
+    """Killed as it enters a system call of the database's own code, in the middle of a commit: the same holds."""
+    tried = ["strace", "-o", os.devnull, "true"]
+    if not shutil.which("strace") or subprocess.run(tried, check=False).returncode:
+        pytest.skip("needs strace, and leave to trace")
+    server: Postgresql | None = request.getfixturevalue("postgresql") if engine == "postgresql" else None
+    found, readers = Found(), 3
+    with search(tmp_path, server, readers=readers) as searched:
+        for call, step in _CALLS[engine].items():
+            at = 1
+            while searched.after(partial(killed_in, call, at), launcher, found).died_at:
+                at += step
+    note(f"{engine}, system calls", readers, found)
+    assert set(found.kills) == set(_CALLS[engine])
+    check(found)
+
+
+def killed_in(call: str, at: int, installation: Installation) -> Life:
+    """A sender that is killed as one of its threads enters a system call for the n-th time."""
+    kill = ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}"]
+    sender = [sys.executable, "-m", "digest", *SEND]
+    done = subprocess.run(
+        ["strace", "-f", "-qq", "-o", os.devnull, *kill, *sender],
+        cwd=installation.folder,
+        env=installation.environment() | {"PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    died_at = f"{call} before" if done.returncode == -signal.SIGKILL else None
+    return Life(code=done.returncode, died_at=died_at, points={}, out=done.stdout, err=done.stderr)
