@@ -19,6 +19,7 @@ debian_packages() {
     command -v chromium >/dev/null || echo chromium
     [ -x /usr/sbin/smtp-sink ] || echo postfix
     command -v redis-server >/dev/null || echo redis-server
+    command -v strace >/dev/null || echo strace
     [ -x /usr/lib/dovecot/imap ] || echo dovecot-imapd
     [ -x /usr/sbin/opendkim ] || echo opendkim
     command -v spamassassin >/dev/null || echo spamassassin
