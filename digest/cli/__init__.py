@@ -8,37 +8,11 @@ from __future__ import annotations
 import io
 import sys
 
-from digest.cli import (
-    bench,
-    config,
-    db,
-    demo,
-    dkim,
-    doctor,
-    dumps,
-    edition,
-    ingest,
-    links,
-    papers,
-    preview,
-    send,
-    serve,
-    sources,
-    status,
-    subscribers,
-    topics,
-    why,
-)
 from digest.cli.app import EXIT_FAILED, EXIT_USAGE, app
 from digest.cli.output import errors
 from digest.errors import AddressError, DigestError, PreferenceError, SettingsError, TaxonomyError, UsageError
 
 __all__ = ["app", "main"]
-
-for group in (dumps, edition, papers, sources, subscribers, topics, links, dkim, db, bench):
-    app.add_typer(group.group)
-for command in (ingest, send, preview, why, status, doctor, config, demo, serve):
-    command.register(app)
 
 _USAGE = (AddressError, PreferenceError, SettingsError, TaxonomyError, UsageError)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from digest import log
+from digest.cli.commands import PLAIN, Root
 from digest.errors import UsageError
 from digest.settings import Settings, load
 from digest.store import subscribers
@@ -22,11 +23,10 @@ EXIT_USAGE = 2
 EXIT_PART = 3  #: something was rejected; standard error names it
 
 app = typer.Typer(
+    cls=Root,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     help="Trending papers in your inbox, for you.",
+    **PLAIN,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
