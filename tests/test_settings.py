@@ -318,3 +318,20 @@ def test_selectors_that_cannot_be(write: Write, text: str, says: str) -> None:
     write(f"[dkim]\n{text}")
     with pytest.raises(SettingsError, match=f"^dkim.*{says}"):
         load()
+
+
+def test_name_servers(write: Write) -> None:
+    """A name server is an address, with a port behind it where it is not 53."""
+    assert load().dns.addresses == []
+    write('dns.servers = ["127.0.0.1", "127.0.0.1:5353", "[::1]", "[2001:db8::1]:54"]')
+    assert load().dns.addresses == [("127.0.0.1", 53), ("127.0.0.1", 5353), ("::1", 53), ("2001:db8::1", 54)]
+
+
+@pytest.mark.parametrize(
+    "server", ["", "dns.example.org", "::1", "127.0.0.1:0", "127.0.0.1:99999", "300.1.1.1", "[x]:53"]
+)
+def test_name_servers_that_cannot_be(write: Write, server: str) -> None:
+    """A name would have to be looked up first."""
+    write(f'dns.servers = ["{server}"]')
+    with pytest.raises(SettingsError, match=r"dns\.servers: .* is not an address such as 127\.0\.0\.1"):
+        load()

@@ -61,6 +61,7 @@ def _look(wired: App) -> dict[str, Any]:
             **{str(status): number for status, number in balance.statuses.items()},
             "balance": balance.difference,
         },
+        "signing": wired.settings.dkim.signed_by.split(),
         "sending": _sending(wired, missing),
     }
 
@@ -108,6 +109,8 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     console.print(f"subscribers  {_counts(document['subscribers'])}")
     console.print(f"sign-ups     {_signups(document['signups'])}")
     console.print(f"ledger       {_counts(document['ledger'])}")
+    signing = f"DKIM by {' and '.join(document['signing'])}" if document["signing"] else "left to the relay"
+    console.print(f"signing      {signing}")
     console.print(f"sending      {document['sending']}")
 
 

@@ -54,8 +54,12 @@ def database(app: App) -> Iterator[Finding]:
         return
     if broken:
         yield failed("integrity", "; ".join(broken), "stop digest, and put back the last backup")
-    else:
-        yield ok("integrity", "no fault found")
+        return
+    yield ok("integrity", "no fault found")
+    if app.lookout.found() is not None:
+        yield failed(
+            "ledger", "the database is an older copy, and nothing is mailed from it", "see `digest db accept`"
+        )
     yield _writes(app.settings.database_url)
     yield _room(Path(str(opened.url.database)).parent if opened.is_sqlite else app.settings.data_dir)
 

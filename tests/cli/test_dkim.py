@@ -154,3 +154,12 @@ def test_the_records_of_the_settings(run: Run, signing: Path) -> None:
     assert [len(one["strings"]) for one in found] == [2, 1]
     shown = run("dkim", "record").out
     assert all(f"{one['name']}. IN TXT ( " in shown and one["value"] in shown for one in found)
+
+
+def test_status_says_who_signs(run: Run, signing: Path) -> None:
+    """By which keys, or that it is left to the relay."""
+    assert run("status", "--json").json["signing"] == ["2026a", "2026e"]
+    assert "signing      DKIM by 2026a and 2026e\n" in run("status").out
+    (signing / "digest.toml").write_text(SETTINGS)
+    assert run("status", "--json").json["signing"] == []
+    assert "signing      left to the relay\n" in run("status").out

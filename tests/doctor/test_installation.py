@@ -12,6 +12,7 @@ import pytest
 
 from digest.doctor import installation
 from digest.settings import DatabaseSettings, MailSettings, RelaySettings
+from digest.store import generations
 from digest.store.database import Database
 from digest.wiring import App
 from tests.factories import make_settings
@@ -52,6 +53,16 @@ def test_a_sound_database(database: Database, tmp_path: Path) -> None:
     app.database.close()
     assert [each.check for each in found] == ["schema", "integrity", "writing", "disk"]
     assert {each.state for each in found if each.check != "disk"} == {"ok"}
+
+
+def test_an_older_copy(database: Database, tmp_path: Path) -> None:
+    """Of a restored backup nothing is mailed until somebody says so: the command is named."""
+    with database.write() as conn:
+        generations.mark(conn, generations.Copy())
+    app = reading(database, tmp_path)
+    found = {each.check: each for each in installation.database(app)}
+    app.database.close()
+    assert (found["ledger"].state, found["ledger"].todo) == ("failed", "see `digest db accept`")
 
 
 def test_no_database(tmp_path: Path) -> None:
