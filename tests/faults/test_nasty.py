@@ -151,8 +151,10 @@ def check(received: Received, *, scored: list[Spam]) -> None:
     assert all(by_opendkim)
     assert len(by_opendkim) == len(messages)
     assert worst.points < _SPAM_BAR, worst
-    # All of the papers were shown to somebody.
-    assert len({number for wire in wires for number in _NUMBER.findall(wire.text)}) == received.papers
+    shown = {int(number) for wire in wires for number in _NUMBER.findall(wire.text)}
+    assert shown >= nasty.numbers()
+    # Somebody's fifty were too much, and their foot stands there all the same.
+    assert max(len(wire.html.encode()) for wire in wires) > 85_000
 
 
 @pytest.mark.timeout(120)
