@@ -28,6 +28,7 @@ HEADINGS: Mapping[AlarmName, str] = {
     AlarmName.SOURCE_FIELDS: "A source leaves out what it used to give",
     AlarmName.DUMP_QUARANTINED: "A dump could not be read",
     AlarmName.SIGNUP_SPIKE: "More sign-ups than usual",
+    AlarmName.LEDGER_RESTORED: "The database is an older copy",
 }
 
 #: Gives what its template asks for beyond every mail's.
