@@ -60,17 +60,20 @@ def _document(parts: list[Part], counts: Counter[State]) -> dict[str, Any]:
 def _print(console: Console, part: Part) -> None:
     if part.findings:
         console.print(f"\n[bold]{part.name}[/bold]")
+    told = ""
     for finding in part.findings:
-        _print_one(console, finding)
+        # Of five checks that nobody answers, the first says what to do.
+        _print_one(console, finding, finding.todo if finding.todo != told else "")
+        told = finding.todo or told
 
 
-def _print_one(console: Console, finding: Finding) -> None:
+def _print_one(console: Console, finding: Finding, todo: str) -> None:
     colour = _COLOURS[finding.state]
     text = f"  [{colour}]{finding.state:<8}[/{colour}]{plain(finding.check)}: {plain(finding.says)}"
     # Whole lines: what is to be copied, such as a record, must not be broken.
     console.print(text, soft_wrap=True)
-    if finding.todo:
-        console.print(f"{_INDENT}-> {plain(finding.todo)}", soft_wrap=True)
+    if todo:
+        console.print(f"{_INDENT}-> {plain(todo)}", soft_wrap=True)
 
 
 def _close(console: Console, counts: Counter[State]) -> None:
@@ -79,5 +82,5 @@ def _close(console: Console, counts: Counter[State]) -> None:
     if not warned and not broken:
         console.print(f"All is well: {plural(counts[State.OK], 'check')}.")
         return
-    todo = "Mail does not reach everyone as it should" if broken else "Mail goes out"
-    console.print(f"{todo}: {broken:,} failed, {plural(warned, 'warning')}, {counts[State.OK]:,} ok.")
+    first = "To be mended" if broken else "Mail goes out, and could fare better"
+    console.print(f"{first}: {broken:,} failed, {plural(warned, 'warning')}, {counts[State.OK]:,} ok.")

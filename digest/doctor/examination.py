@@ -117,13 +117,19 @@ def _keys(app: App, dns: Dns) -> Iterator[Finding]:
         try:
             key = app.dkim_key(selector)
         except SettingsError as error:
-            yield failed(f"DKIM {selector}", str(error), "put the key back; until then nothing is sent")
+            yield _unread(selector, str(error), wanted=selector in (*signing, *waiting))
             continue
         words = keyring.exposed(keyring.path_of(folder, selector))
         if words is not None:
             yield warning(f"DKIM {selector}", words, "then nobody else on this machine can sign as you")
         wanted = Wanted(key=key, signs=selector in signing, waited_for=selector in waiting)
         yield from domain.published(dns, settings.sender_domain, wanted)
+
+
+def _unread(selector: str, says: str, *, wanted: bool) -> Finding:
+    if wanted:
+        return failed(f"DKIM {selector}", says, "put the key back; until then nothing is sent")
+    return warning(f"DKIM {selector}", says, "take the file away: no mail waits for it")
 
 
 def _waited_for(app: App) -> list[str]:
