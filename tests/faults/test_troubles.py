@@ -124,6 +124,7 @@ def send_through(name: str, scene: Scene, launcher: Launcher, *, lock_timeout_s:
     scene.trouble.end()
     taken, without = len(scene.relay.accepted), unclaimed(mine, scene.relay)
     assert first.err, "it says what is the matter"
+    assert "Traceback" not in first.err
     second = launcher.run(mine)
     assert second.code == 0, second.err
     success = first.code == 0 or first.out != ""
