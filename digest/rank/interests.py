@@ -59,11 +59,16 @@ class InterestIndex:
         self._by_stem: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
         self._as_written: dict[str, dict[int, tuple[str, float]]] = defaultdict(dict)
         self._holders: dict[str, _Holders] = {}
+        places: dict[
+            tuple[str, float], tuple[str, float]
+        ] = {}  # each kept once: papers share most of their words
         for column, paper in enumerate(papers):
             for section, weight in ((paper.title, 1.0), (paper.abstract, ABSTRACT)):
                 for word in section.words:
-                    self._by_stem[word.stem].setdefault(column, (word.written, weight))
-                    self._as_written[word.written].setdefault(column, (word.written, weight))
+                    place = (word.written, weight)
+                    place = places.setdefault(place, place)
+                    self._by_stem[word.stem].setdefault(column, place)
+                    self._as_written[word.written].setdefault(column, place)
 
     def fork(self) -> InterestIndex:
         """The same papers; the words that are looked up in it are its own."""
