@@ -230,14 +230,16 @@ class App:
         """
         keep_apart(self.database, dry=is_dry(self.settings))
 
-    def check_signing(self) -> None:
-        """Whether every mail that is due, and every one planned from now on, can be signed.
+    def check_signing(self, *, due_by: dt.datetime | None = None) -> None:
+        """Whether every mail that is open, or due by a moment, and every one planned from now on can be signed.
+
+        A process that looks at all of them when it starts has read all the keys that it will ever want.
 
         Raises:
             SettingsError: A key is missing, or cannot sign: no mail is sent unsigned for that, and none is given up.
         """
         with self.database.read() as conn:
-            wanted = {self.settings.dkim.signed_by, *deliveries.signers(conn, now=self.clock())}
+            wanted = {self.settings.dkim.signed_by, *deliveries.signers(conn, due_by=due_by)}
         for selector in sorted({name for names in wanted for name in names.split()}):
             self.dkim_key(selector)
 
@@ -351,7 +353,7 @@ class App:
         limit: int | None = None,
         stop: threading.Event | None = None,
     ) -> DeliverReport:
-        self.check_signing()
+        self.check_signing(due_by=self.clock())
         self.check_rehearsal()
         self.lookout.refuse()
         return deliver(

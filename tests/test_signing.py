@@ -98,6 +98,27 @@ def test_an_old_key_that_is_gone(database: Database, tmp_path: Path, clock: Cloc
     assert sorted(mail.recipient for mail in relay.accepted) == ["ada@example.org", "bea@example.org"]
 
 
+@pytest.mark.usefixtures("records")
+def test_keys_of_later(sqlite_database: Database, tmp_path: Path, clock: Clock) -> None:
+    """At its start a process reads the key of a mail that waits for its retry, too: it may be gone when that comes."""
+    relay = MemoryRelay(in_turn([LATER]))
+    app = make_app(sqlite_database, tmp_path, relay=relay, clock=clock, dkim=DkimSettings(selector="2026a"))
+    ask(app, "ada@example.org")
+    app.deliver()
+    path = keyring.path_of(tmp_path / "dkim", "2026a")
+    hidden = path.rename(tmp_path / "hidden.pem")
+    app = make_app(sqlite_database, tmp_path, relay=relay, clock=clock, dkim=NEXT)
+    app.check_signing(due_by=clock())
+    with pytest.raises(SettingsError, match="2026a"):
+        app.check_signing()
+    hidden.rename(path)
+    app.check_signing()
+    path.unlink()
+    clock.advance(minutes=20)
+    app.deliver()
+    assert relay.accepted == relay.tried[:1]
+
+
 def test_no_key_no_mail(sqlite_database: Database, tmp_path: Path, clock: Clock) -> None:
     """Without its key a process refuses to begin, also where nothing is due yet."""
     app = make_app(sqlite_database, tmp_path, clock=clock, dkim=DkimSettings(selector="2026a"))

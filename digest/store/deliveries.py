@@ -238,10 +238,10 @@ def _claim_of(subscriber_ids: Collection[int]) -> tuple[ReturningUpdate[Any], ..
     return _claims(deliveries.c.subscriber_id.in_(list(subscriber_ids)))
 
 
-def signers(conn: Connection, *, now: dt.datetime) -> set[str]:
-    """What signs the mails that are due, each as `Delivery.signed_by` has it."""
-    due = sa.and_(deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.due_at <= now)
-    return set(conn.scalars(sa.select(deliveries.c.signed_by).distinct().where(due)))
+def signers(conn: Connection, *, due_by: dt.datetime | None = None) -> set[str]:
+    """What signs the mails that are open, each as `Delivery.signed_by` has it; of all, or of those due by a moment."""
+    query = sa.select(deliveries.c.signed_by).distinct().where(deliveries.c.status.in_(OPEN))
+    return set(conn.scalars(query if due_by is None else query.where(deliveries.c.due_at <= due_by)))
 
 
 def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt.datetime) -> set[int]:

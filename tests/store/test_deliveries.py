@@ -129,16 +129,22 @@ def test_all_that_bytes_depend_on_is_frozen(database: Database) -> None:
 
 
 def test_keys_that_are_wanted(database: Database) -> None:
-    """The keys of all mail that is due are known, each set once; those of settled mail and of later are not asked for."""
+    """The keys of all open mail are known, or of what is due, each set once; those of settled mail are not asked for."""
     with database.write() as conn:
         ada, bea, cem = (add_subscriber(conn) for _ in range(3))
-        assert deliveries.signers(conn, now=NOW) == set()
+        assert deliveries.signers(conn) == set()
         plan_for(conn, ada, signed_by="2026a 2026e")
         plan_for(conn, bea, signed_by="2026a 2026e")
         plan_for(conn, cem, signed_by="2026b", planned_at=NOW + HOUR)
         plan_for(conn, cem, day=TODAY + DAY, signed_by="2026c", status=Status.SKIPPED)
-        assert deliveries.signers(conn, now=NOW) == {"2026a 2026e"}
-        assert deliveries.signers(conn, now=NOW + HOUR) == {"2026a 2026e", "2026b"}
+        assert deliveries.signers(conn, due_by=NOW) == {"2026a 2026e"}
+        assert (
+            deliveries.signers(conn, due_by=NOW + HOUR)
+            == deliveries.signers(conn)
+            == {"2026a 2026e", "2026b"}
+        )
+        assert len(claimed(conn)) == 2
+        assert deliveries.signers(conn) == {"2026a 2026e", "2026b"}
 
 
 def test_a_skip_is_settled_when_planned(database: Database) -> None:
