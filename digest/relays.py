@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from digest.deliver.pace import Rate
+from digest.deliver.throttle import Limits
+from digest.deliver.warm_up import WarmUp
 from digest.errors import SettingsError
 from digest.pipeline.ports import Relay
 from digest.relay.dry import DryRelay
 from digest.relay.folder import FolderRelay
-from digest.relay.pool import Member, RelayPool
+from digest.relay.place import Member
+from digest.relay.pool import RelayPool
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import RelayUrl, Scheme, parse_url
 from digest.relay.wire import Deadlines
@@ -47,6 +50,30 @@ def is_dry(settings: Settings) -> bool:
     return settings.relay.url.strip().startswith(f"{Scheme.DRY}:")
 
 
+def limits_of(settings: Settings) -> Limits:
+    """What delivery keeps to, whichever relays it uses."""
+    limits = settings.limits
+    return Limits(
+        rate=_rate(limits.rate),
+        domain_rate=_rate(limits.domain_rate),
+        domain_connections=limits.domain_connections,
+        stall_s=limits.stall_s,
+        aside_s=settings.delivery.first_retry_s,
+    )
+
+
+def warm_up_of(settings: Settings) -> WarmUp | None:
+    """The warm-up, where there is one."""
+    limits = settings.limits
+    if limits.warm_up_first is None:
+        return None
+    return WarmUp(first=limits.warm_up_first, growth=limits.warm_up_growth, until=limits.warm_up_until)
+
+
+def _rate(text: str | None) -> Rate | None:
+    return None if text is None else Rate.parse(text)
+
+
 def _single(url: RelayUrl, table: RelaySettings) -> Relay:
     if url.scheme is Scheme.FOLDER:
         assert url.path is not None
@@ -59,9 +86,13 @@ def _member(key: str, url: RelayUrl, table: RelaySettings) -> Member:
         raise SettingsError(
             f"{key}.url: a relay with a rate, or one of several, has to be a server: smtp://, smtp+starttls:// or smtps://"
         )
-    rate = None if table.rate is None else Rate.parse(table.rate)
-    server = server_of(key, url, table)
-    return Member(name=key, relay=server, weight=table.weight, connections=table.connections, rate=rate)
+    return Member(
+        name=key,
+        relay=server_of(key, url, table),
+        weight=table.weight,
+        connections=table.connections,
+        rate=_rate(table.rate),
+    )
 
 
 def server_of(key: str, url: RelayUrl, table: RelaySettings) -> SmtpRelay:

@@ -185,6 +185,32 @@ class DeliverySettings(_Section):
     tick_s: float = Field(10.0, gt=0, description="seconds between two looks for deliveries that are due")
 
 
+class LimitSettings(_Section):
+    rate: RateText | None = Field(
+        None, description="most mails of all: 14/s, 600/min or 2000/h; no limit if not set"
+    )
+    domain_rate: RateText | None = Field(
+        None, description="most mails to the readers of one domain; no limit if not set"
+    )
+    domain_connections: int | None = Field(
+        None, ge=1, description="connections at once for mails to one domain; all of them if not set"
+    )
+    stall_s: float = Field(5.0, gt=0, description="seconds without an answer after which a domain hangs")
+    warm_up_first: int | None = Field(
+        None, ge=1, description="digests on the first day of a warm-up; no warm-up if not set"
+    )
+    warm_up_growth: float = Field(
+        1.5, gt=1, le=10, description="times as many digests on each further day of it"
+    )
+    warm_up_until: int = Field(10000, ge=2, description="digests a day from which on it is over")
+
+    @model_validator(mode="after")
+    def _grows(self) -> LimitSettings:
+        if self.warm_up_first is not None and self.warm_up_first >= self.warm_up_until:
+            raise ValueError("warm_up_first has to be below warm_up_until")
+        return self
+
+
 class DkimSettings(_Section):
     selector: str | None = Field(
         None, description="name of the RSA key that signs every mail; the relay signs if not set"
@@ -428,6 +454,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     relay: RelaySettings = RelaySettings()
     delivery: DeliverySettings = DeliverySettings()
+    limits: LimitSettings = LimitSettings()
     dkim: DkimSettings = DkimSettings()
     dns: DnsSettings = DnsSettings()
     web: WebSettings = WebSettings()

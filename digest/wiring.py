@@ -21,9 +21,12 @@ from digest.compose.templates import Templates
 from digest.deliver.alarm import Alarm, AlarmName
 from digest.deliver.delivery import Kind
 from digest.deliver.policy import RetryPolicy
+from digest.deliver.throttle import Throttle
+from digest.deliver.warm_up import Today, stand
 from digest.errors import DigestError, SettingsError, TaxonomyError
 from digest.pipeline import troubles
 from digest.pipeline.alarms import Operator, settle, tell
+from digest.pipeline.aside import note_aside
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
@@ -33,12 +36,14 @@ from digest.pipeline.rehearsal import keep_apart
 from digest.pipeline.restored import Lookout
 from digest.pipeline.shelf import Rankers
 from digest.rank.topics import Taxonomy, parse
-from digest.relays import connections, hand_over_s, is_dry, relay_of
+from digest.relay.place import Aside
+from digest.relay.pool import RelayPool
+from digest.relays import connections, hand_over_s, is_dry, limits_of, relay_of, warm_up_of
 from digest.settings import Settings, packaged
 from digest.signup import Signup
 from digest.sources.dump import Opened
 from digest.sources.source import FOLDER, Source, SourceKind
-from digest.store import deliveries, facts, migrate
+from digest.store import deliveries, facts, migrate, warm_ups
 from digest.store.database import Database
 from digest.store.editions import Edition
 
@@ -220,7 +225,15 @@ class App:
                 raise SettingsError(f"{name} is not set: sending is off until it is")
         if not settings.relay.url:
             raise SettingsError("relay.url is not set: sending is off until it is")
-        return relay_of(settings)
+        relay = relay_of(settings)
+        if isinstance(relay, RelayPool):
+            relay.observer = self._note_aside
+        return relay
+
+    def _note_aside(self, aside: Sequence[Aside]) -> None:
+        now = self.clock()
+        day = now.astimezone(self.settings.tzinfo).date()
+        note_aside(self.database, aside, day=day, now=now, operator=self.operator)
 
     def check_rehearsal(self) -> None:
         """Whether this database may be used with this relay.
@@ -242,6 +255,19 @@ class App:
             wanted = {self.settings.dkim.signed_by, *deliveries.signers(conn, due_by=due_by)}
         for selector in sorted({name for names in wanted for name in names.split()}):
             self.dkim_key(selector)
+
+    @cached_property
+    def throttle(self) -> Throttle:
+        """What this process knows of destinations, and keeps to, over all its runs."""
+        return Throttle(limits_of(self.settings), connections=connections(self.settings))
+
+    def warm_up_today(self) -> Today | None:
+        """How far the warm-up is; None where there is none."""
+        warm_up = warm_up_of(self.settings)
+        if warm_up is None:
+            return None
+        with self.database.read() as conn:
+            return stand(warm_up, warm_ups.by_day(conn), self.clock().astimezone(dt.UTC).date())
 
     @property
     def deliver_policy(self) -> DeliverPolicy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -13,7 +14,7 @@ from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment, plain, plural
 from digest.relays import is_dry
 from digest.scheduler import SPIKE
-from digest.store import alarms, dumps, editions, health, ledger, papers, subscribers
+from digest.store import alarms, dumps, editions, health, ledger, papers, relays, subscribers
 from digest.store.alarms import Raised
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
@@ -42,7 +43,8 @@ def _look(wired: App) -> dict[str, Any]:
         total = papers.total(conn)
         signups = health.asked_since(conn, wired.clock() - SPIKE)
         told = {each.id: each for each in (*alarms.standing(conn), *alarms.since(conn, _today(wired)))}
-    seen = wired.look_out()
+        aside = relays.aside(conn, now=wired.clock())
+    seen, warm_up = wired.look_out(), wired.warm_up_today()
     usual = wired.settings.web.signup_alarm
     missing = [name for name in ("base_url", "sender") if not getattr(wired.settings, name)]
     missing += [] if wired.settings.relay.url else ["relay.url"]
@@ -62,6 +64,8 @@ def _look(wired: App) -> dict[str, Any]:
             "balance": balance.difference,
         },
         "signing": wired.settings.dkim.signed_by.split(),
+        "relays_aside": [{"name": each.name, "until": each.until, "said": each.said} for each in aside],
+        "warm_up": None if warm_up is None else asdict(warm_up),
         "sending": _sending(wired, missing),
     }
 
@@ -112,6 +116,19 @@ def _print(console: Console, document: dict[str, Any]) -> None:
     signing = f"DKIM by {' and '.join(document['signing'])}" if document["signing"] else "left to the relay"
     console.print(f"signing      {signing}")
     console.print(f"sending      {document['sending']}")
+    for relay in document["relays_aside"]:
+        console.print(
+            f"             {relay['name']} left aside until {moment(relay['until'])}: {plain(relay['said'])}"
+        )
+    if document["warm_up"]:
+        console.print(f"warm-up      {warmth(document['warm_up'])}")
+
+
+def warmth(warm_up: dict[str, Any]) -> str:
+    """How far a warm-up is, in words."""
+    if warm_up["most"] is None:
+        return f"over since day {warm_up['day_number']} or before"
+    return f"day {warm_up['day_number']}: {warm_up['handed_over']:,} of {warm_up['most']:,} handed over"
 
 
 def _alarm(alarm: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ _ABOUT_LIMIT, _SAYS_LIMIT = 80, 1500  # characters
 #: What an alarm is called in a mail: a subject is made of these alone, whatever a dump is named or a server answers.
 HEADINGS: Mapping[AlarmName, str] = {
     AlarmName.DELIVERY_PAUSED: "Sending is paused",
+    AlarmName.RELAY_ASIDE: "A relay is in trouble",
     AlarmName.EDITION_SHORT: "The edition went out short",
     AlarmName.EDITION_HELD: "The edition waits for a source",
     AlarmName.SOURCE_SHORT: "A source lists too few papers",

@@ -18,6 +18,7 @@ from digest.deliver.reply import Reply, Silence, Step
 
 #: So many messages of one domain may wait in memory while they cannot go; the others stay in the ledger.
 _WAITING: Final = 32
+_MANY: Final = 1 << 30
 #: Domains remembered; beyond, those that are at rest are forgotten, and begin with a small share again.
 _DOMAINS: Final = 10_000
 #: Up to MAIL no destination was named: what went wrong says nothing about one.
@@ -72,6 +73,9 @@ class Throttle:
     """What is on its way to each domain. The caller tells when a message is enrolled, started and ended.
 
     Not for two threads at once.
+
+    Attributes:
+        limits: As given.
     """
 
     def __init__(self, limits: Limits, *, connections: int) -> None:
@@ -81,8 +85,7 @@ class Throttle:
             limits: What to keep to.
             connections: How many messages are on their way at once, to all domains together.
         """
-        self._limits = limits
-        self._connections = connections
+        self.limits = limits
         self._most = min(limits.domain_connections or connections, connections)
         self._share = min(max(1, connections // 8), self._most)
         self._pace = Pace(limits.rate) if limits.rate else None
@@ -123,7 +126,16 @@ class Throttle:
 
     def room(self, now_s: float) -> int:
         """How many may be started now, of whatever domain, as far as the rate of all goes."""
-        return self._connections if self._pace is None else self._pace.ready(now_s)
+        return _MANY if self._pace is None else self._pace.ready(now_s)
+
+    def soon(self, in_s: float) -> int:
+        """How many may be started within so many seconds, one at least: more need not be claimed."""
+        rate = self.limits.rate
+        return _MANY if rate is None else max(1, int(rate.count / rate.period_s * in_s))
+
+    def is_aside(self, name: str, now_s: float) -> bool:
+        """Whether this domain is left alone."""
+        return self._domains[name].aside_until_s > now_s
 
     def start(self, name: str, now_s: float) -> bool:
         """Take one that waits for started, where it may go now; False where it has to go on waiting."""
@@ -150,7 +162,7 @@ class Throttle:
         elif what is Heard.SILENCE:
             domain.window = self._share
             alone = domain.aside_until_s <= now_s
-            domain.aside_until_s = now_s + self._limits.aside_s
+            domain.aside_until_s = now_s + self.limits.aside_s
             return alone
         return False
 
@@ -179,13 +191,13 @@ class Throttle:
 
     def _window(self, domain: _Domain, now_s: float) -> int:
         """How many may be on their way: a share alone once it hangs, until one comes back."""
-        hangs = domain.going > 0 and now_s - domain.quiet_since_s > self._limits.stall_s
+        hangs = domain.going > 0 and now_s - domain.quiet_since_s > self.limits.stall_s
         return self._share if hangs else domain.window
 
     def _new(self, name: str, now_s: float) -> _Domain:
         if len(self._domains) >= _DOMAINS:
             self._domains = {each: kept for each, kept in self._domains.items() if self._matters(kept, now_s)}
-        domain = self._domains[name] = _Domain(self._share, self._limits.domain_rate)
+        domain = self._domains[name] = _Domain(self._share, self.limits.domain_rate)
         return domain
 
     @staticmethod

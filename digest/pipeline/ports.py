@@ -50,3 +50,16 @@ class Relay(Protocol):
     def connect(self) -> Connection:
         """A connection that is not open yet: opening is part of the first message's outcome."""
         ...
+
+
+@runtime_checkable
+class Rationed(Protocol):
+    """A relay with limits of its own; what is given to it beyond them waits."""
+
+    def room(self) -> int:
+        """How many more messages it would take now."""
+        ...
+
+    def wait_s(self) -> float:
+        """How long until time alone brings room, in seconds; infinite where a message has to end first."""
+        ...

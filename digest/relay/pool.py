@@ -10,75 +10,20 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from digest.compose.message import Message
-from digest.deliver.pace import Pace, Rate
 from digest.deliver.policy import detail
 from digest.deliver.reply import Reply, Silence, Step
 from digest.log import logger
-from digest.relay.smtp import SmtpConnection, SmtpHanding, SmtpRelay
+from digest.relay.place import Aside, Member, Place, Seat
+from digest.relay.smtp import SmtpHanding
 
 #: Trouble at these is the relay's own, and leaves the message untouched.
 _BEFORE_ANY_READER: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 _FULL: Final = Reply(step=Step.CONNECT, code=None, text="all connections are in use", silence=Silence.TIMEOUT)
 
 _log = logger("relays")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One relay of a pool."""
-
-    name: str
-    relay: SmtpRelay
-    weight: int = 1  #: its share of the messages, against the others'
-    connections: int = 8  #: at once
-    rate: Rate | None = None  #: that its provider allows
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aside:
-    """A relay that is left aside."""
-
-    name: str
-    left_s: float  #: until it is tried again
-    said: str  #: its words, without addresses
-
-
-class _Place:
-    """A member as it stands. All of it is changed under the lock of its pool."""
-
-    def __init__(self, member: Member) -> None:
-        self.member = member
-        self.idle: list[SmtpConnection] = []  # open, as far as we know
-        self.busy = 0
-        self.credit = 0
-        self.pace = Pace(member.rate) if member.rate else None
-        #: One connection shows whether it works; the others go elsewhere meanwhile, or wait for that.
-        self.proven = False
-        self.failures = 0
-        self.aside_until_s = -math.inf
-        self.refusal: Reply | None = None
-
-    @property
-    def free(self) -> int:
-        """How many more messages it may be given."""
-        return (self.member.connections if self.proven else 1) - self.busy
-
-    def is_well(self, now_s: float) -> bool:
-        return self.aside_until_s <= now_s
-
-    def ready(self, now_s: float) -> int:
-        """How many more it may be given at its rate."""
-        return self.free if self.pace is None else min(self.free, self.pace.ready(now_s))
-
-
-@dataclass(frozen=True, slots=True)
-class _Seat:
-    place: _Place
-    connection: SmtpConnection
 
 
 class RelayPool:
@@ -100,11 +45,13 @@ class RelayPool:
             longest_s: And no longer than this.
             clock: Monotonic seconds, of the relays too.
         """
-        self._places = [_Place(member) for member in members]
+        self._places = [Place(member) for member in members]
         self._first_s, self._longest_s = first_s, longest_s
         self._clock = clock
         self._changed = threading.Condition()
         self._connections = 0
+        #: Called with all who are in trouble whenever that changes, by the thread that saw it.
+        self.observer: Callable[[list[Aside]], None] = lambda _aside: None
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -123,20 +70,25 @@ class RelayPool:
             return sum(place.ready(now_s) for place in self._well(self._places, now_s))
 
     def wait_s(self) -> float:
-        """How long until a rate lets more pass, in seconds; infinite where time alone brings no room."""
+        """How long until time alone brings room, in seconds; infinite where a message has to end first."""
         now_s = self._clock()
         with self._changed:
-            held = [place for place in self._well(self._places, now_s) if place.free > 0 and place.pace]
-            return min((place.pace.wait_s(now_s) for place in held if place.pace), default=math.inf)
+            free = [place for place in self._well(self._places, now_s) if place.free > 0]
+            return min((each.pace.wait_s(now_s) if each.pace else 0.0 for each in free), default=math.inf)
 
     def aside(self) -> list[Aside]:
-        """Who is left aside now."""
+        """Who was left aside, and has not shown since that it works."""
         now_s = self._clock()
         with self._changed:
             return [
-                Aside(name=each.member.name, left_s=each.aside_until_s - now_s, said=detail(each.refusal))
+                Aside(
+                    name=each.member.name,
+                    left_s=max(0.0, each.aside_until_s - now_s),
+                    times=each.failures,
+                    said=detail(each.refusal),
+                )
                 for each in self._places
-                if each.refusal is not None and not each.is_well(now_s)
+                if each.refusal is not None
             ]
 
     # -- for connections ------------------------------------------------------------------------
@@ -145,7 +97,7 @@ class RelayPool:
         """When a message that begins now has to be over, whichever relays it tries."""
         return max(place.member.relay.deadline() for place in self._places)
 
-    def borrow_open(self) -> _Seat | None:
+    def borrow_open(self) -> Seat | None:
         """Take an open session of the relay whose turn it is; None where that has none, or one that is used up."""
         with self._changed:
             now_s = self._clock()
@@ -155,7 +107,7 @@ class RelayPool:
                 return None
             return self._taken(candidates, now_s)
 
-    def borrow(self, tried: set[_Place], until_s: float) -> _Seat | None:
+    def borrow(self, tried: set[Place], until_s: float) -> Seat | None:
         """Take a session of a relay that this message has not tried, and wait for one where all are in use.
 
         Returns:
@@ -172,31 +124,33 @@ class RelayPool:
                     return self._taken(candidates, now_s)
                 self._changed.wait(min(until_s - now_s, 1.0))
 
-    def give_back(self, seat: _Seat, *, well: bool) -> None:
+    def give_back(self, seat: Seat, *, well: bool) -> None:
         """Return a session after a message; `well` where its relay went on as far as the reader."""
         place = seat.place
         with self._changed:
             self._returned(seat)
+            recovered = well and place.failures > 0
             if well and not place.proven:
-                if place.failures:
-                    _log.info("relay taken back", relay=place.member.name)
                 place.proven, place.failures = True, 0
                 place.aside_until_s, place.refusal = -math.inf, None
+        if recovered:
+            _log.info("relay taken back", relay=place.member.name)
+            self.observer(self.aside())
 
-    def leave_aside(self, seat: _Seat, reply: Reply) -> None:
+    def leave_aside(self, seat: Seat, reply: Reply) -> None:
         """Return a session whose relay is in trouble, and use others for a while."""
         place, now_s = seat.place, self._clock()
         with self._changed:
             self._returned(seat)
             place.proven, place.refusal = False, reply
             # Of connections that fail together, the first alone makes the wait longer.
-            if place.is_well(now_s):
-                wait_s = min(self._first_s * 2 ** min(place.failures, 20), self._longest_s)
-                place.failures += 1
-                place.aside_until_s = now_s + wait_s
-                _log.warning(
-                    "relay left aside", relay=place.member.name, said=detail(reply), seconds=round(wait_s)
-                )
+            if not place.is_well(now_s):
+                return
+            wait_s = min(self._first_s * 2 ** min(place.failures, 20), self._longest_s)
+            place.failures += 1
+            place.aside_until_s = now_s + wait_s
+        _log.warning("relay left aside", relay=place.member.name, said=detail(reply), seconds=round(wait_s))
+        self.observer(self.aside())
 
     def leave(self) -> None:
         """One sender less: a session is closed for it, and with the last one all that are left."""
@@ -212,24 +166,24 @@ class RelayPool:
         for connection in closing:
             connection.close()
 
-    def _returned(self, seat: _Seat) -> None:
+    def _returned(self, seat: Seat) -> None:
         seat.place.busy -= 1
         if seat.connection.is_open:
             seat.place.idle.append(seat.connection)
         self._changed.notify_all()
 
     @staticmethod
-    def _well(places: Sequence[_Place], now_s: float) -> list[_Place]:
+    def _well(places: Sequence[Place], now_s: float) -> list[Place]:
         """Those that are not left aside; where all are, those, for one of them may have recovered."""
         return [place for place in places if place.is_well(now_s)] or list(places)
 
-    def _candidates(self, places: Sequence[_Place], now_s: float) -> list[_Place]:
+    def _candidates(self, places: Sequence[Place], now_s: float) -> list[Place]:
         """Those whose turn it may be; none where all who could take a message are busy."""
         free = [place for place in self._well(places, now_s) if place.free > 0]
         # A message that comes from another relay does not wait for a rate: those behind it do.
         return [place for place in free if place.ready(now_s) > 0] or free
 
-    def _taken(self, candidates: Sequence[_Place], now_s: float) -> _Seat:
+    def _taken(self, candidates: Sequence[Place], now_s: float) -> Seat:
         """Take a turn. Smooth weighted round robin: who could not take one is owed none afterwards."""
         place = max(candidates, key=_claim)
         for each in candidates:
@@ -238,7 +192,7 @@ class RelayPool:
         place.busy += 1
         if place.pace is not None:
             place.pace.take(now_s)
-        return _Seat(place, place.idle.pop() if place.idle else place.member.relay.connect())
+        return Seat(place, place.idle.pop() if place.idle else place.member.relay.connect())
 
 
 class PoolConnection:
@@ -253,7 +207,7 @@ class PoolConnection:
         When all are, the mildest refusal: a run is not stopped for an operator while a relay may recover by itself.
         """
         pool, until_s = self._pool, self._pool.deadline()
-        tried: set[_Place] = set()
+        tried: set[Place] = set()
         refusals: list[Reply] = []
         while (seat := pool.borrow(tried, until_s)) is not None:
             reused = seat.connection.is_open
@@ -292,7 +246,7 @@ class PoolHanding:
         reply: When it is over; None where its relay ended the session before it heard of the reader.
     """
 
-    def __init__(self, pool: RelayPool, seat: _Seat, handing: SmtpHanding) -> None:
+    def __init__(self, pool: RelayPool, seat: Seat, handing: SmtpHanding) -> None:
         self.event: int | None = None
         self.reply: Reply | None = None
         self._pool, self._seat, self._handing = pool, seat, handing
@@ -324,7 +278,7 @@ class PoolHanding:
             self._pool.give_back(self._seat, well=well)
 
 
-def _claim(place: _Place) -> int:
+def _claim(place: Place) -> int:
     """How much a turn is due to it."""
     return place.credit + place.member.weight
 

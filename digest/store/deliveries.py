@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -187,13 +187,18 @@ def claim(
     lease_until: dt.datetime,
     limit: int,
     only: Collection[int] | None = None,
+    without: Collection[str] = (),
+    digests: bool = True,
 ) -> list[Delivery]:
     """Take up to `limit` due deliveries under a lease, oldest due first.
 
     Args:
         only: Subscribers to serve; everyone's deliveries if None.
+        without: Domains to leave out.
+        digests: Whether digests are taken, and not only other mail.
     """
-    statements = _CLAIM if only is None else _claim_of(only)
+    plain = only is None and not without and digests
+    statements = _CLAIM if plain else _claims(*_chosen(only, without, digests=digests))
     given = {"now": now, "claimant_is": claimant, "lease": lease_until}
     taken: list[Row[Any]] = []
     for statement in statements:
@@ -234,8 +239,42 @@ _CLAIM = _claims()
 _DUE = attrgetter("due_at", "id")
 
 
-def _claim_of(subscriber_ids: Collection[int]) -> tuple[ReturningUpdate[Any], ...]:
-    return _claims(deliveries.c.subscriber_id.in_(list(subscriber_ids)))
+def _chosen(
+    only: Collection[int] | None, without: Collection[str], *, digests: bool
+) -> Iterator[sa.ColumnElement[bool]]:
+    if only is not None:
+        yield deliveries.c.subscriber_id.in_(list(only))
+    if not digests:
+        yield deliveries.c.kind != Kind.DIGEST
+    for domain in sorted(without):
+        yield sa.not_(_of_domain(domain))
+
+
+def _of_domain(domain: str) -> sa.ColumnElement[bool]:
+    return deliveries.c.recipient.endswith(f"@{domain}", autoescape=True)
+
+
+def unclaim(conn: Connection, delivery_ids: Collection[int], *, claimant: str) -> None:
+    """Give these claims up: they are as if never claimed."""
+    if delivery_ids:
+        held = deliveries.c.id.in_(list(delivery_ids)), deliveries.c.claimant == claimant
+        _reopen(conn, sa.and_(*held, deliveries.c.begun_at.is_(None)))
+
+
+def put_aside(
+    conn: Connection, domain: str, *, claimant: str, now: dt.datetime, until: dt.datetime, reply: str
+) -> None:
+    """Let what is due to a domain that hangs, and not begun, wait: no try is counted."""
+    due = sa.and_(deliveries.c.status.in_([Status.PLANNED, Status.DEFERRED]), deliveries.c.due_at <= now)
+    mine = sa.and_(deliveries.c.claimant == claimant, deliveries.c.begun_at.is_(None))
+    values = {
+        "status": Status.DEFERRED,
+        "due_at": until,
+        "reply": reply,
+        "claimant": None,
+        "lease_until": None,
+    }
+    conn.execute(sa.update(deliveries).where(sa.or_(due, mine), _of_domain(domain)).values(**values))
 
 
 def signers(conn: Connection, *, due_by: dt.datetime | None = None) -> set[str]:

@@ -371,3 +371,20 @@ facts = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+handed_over = sa.Table(
+    "handed_over",
+    metadata,
+    # Mails that relays took, by day in UTC, written with their results: what a warm-up is held to.
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("mails", sa.Integer, nullable=False),
+)
+
+relays_aside = sa.Table(
+    "relays_aside",
+    metadata,
+    # For people who ask while another process delivers.
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Column("said", sa.Text, nullable=False),
+)

@@ -110,6 +110,7 @@ def test_left_alone_after_silence() -> None:
     assert made.end(BAD, Heard.SILENCE, 10.0) is True
     assert start(made, [BAD], 8, 69.9) == []
     assert made.enrol(BAD, 69.9) is False
+    assert (made.is_aside(BAD, 69.9), made.is_aside(BAD, 70.0)) == (True, False)
     assert made.turned_away(69.9) == {BAD}
     assert made.wait_s([BAD], 60.0) == pytest.approx(10.0)
     assert made.turned_away(70.0) == frozenset()
@@ -204,6 +205,13 @@ def test_the_rate_of_all() -> None:
     assert start(made, [BAD], 8, 0.5) == []
     assert made.wait_s([BAD], 0.5) == pytest.approx(0.5, rel=1e-4)
     assert start(made, [BAD], 8, 1.1) == [0]
+
+
+def test_no_more_is_claimed_than_may_go_soon() -> None:
+    """A minute's worth of the rate, one at least; without a rate there is no such bound."""
+    assert throttle(rate=Rate(5, 1.0)).soon(60.0) == 300
+    assert throttle(rate=Rate(5, 3600.0)).soon(60.0) == 1
+    assert throttle().soon(60.0) > 1_000_000
 
 
 def test_the_rate_of_a_domain() -> None:

@@ -16,7 +16,8 @@ import pytest
 from digest.compose.message import Message
 from digest.deliver.pace import Rate
 from digest.deliver.reply import Reply, Silence, Step
-from digest.relay.pool import Member, PoolConnection, RelayPool
+from digest.relay.place import Member
+from digest.relay.pool import PoolConnection, RelayPool
 from digest.relay.smtp import SmtpHanding, SmtpRelay
 from digest.relay.url import parse_url
 from digest.relay.wire import Deadlines
@@ -252,9 +253,10 @@ def test_a_session_that_ends_at_mail_is_no_trouble() -> None:
         connection.close()
 
 
-def test_so_it_is_without_steps() -> None:
-    """The same when messages are handed over one by one."""
-    with servers({"mail": [None, None, "452 4.5.3 enough for this session"]}) as (server,):
+@pytest.mark.parametrize("said", ["452 4.5.3 enough for this session", "451 4.3.0 not now"])
+def test_so_it_is_without_steps(said: str) -> None:
+    """The same when messages are handed over one by one, and whatever a session that served before says at MAIL."""
+    with servers({"mail": [None, None, said]}) as (server,):
         pool = RelayPool([member(server)])
         connection = pool.connect()
         assert [connection.hand_over(message(n)) for n in range(5)] == [ACCEPTED] * 5
@@ -286,12 +288,15 @@ def test_one_that_is_left_aside_is_tried_when_all_are() -> None:
         pool = RelayPool(
             [member(one, "one", clock=seconds), member(other, "other", clock=seconds)], clock=seconds
         )
+        seen: list[list[str]] = []
+        pool.observer = lambda aside: seen.append([each.name for each in aside])
         connection = pool.connect()
         assert connection.hand_over(message(1)).code == 421
         assert len(pool.aside()) == 2
         assert connection.hand_over(message(2)) == ACCEPTED
         assert [each.name for each in pool.aside()] == ["other"]
         assert connection.hand_over(message(3)) == ACCEPTED
+        assert seen == [["one"], ["one", "other"], ["other"]]
         connection.close()
         assert (counts(one, other), other.connections) == ([2, 0], 1 + (other.connections > 1))
 
@@ -308,9 +313,10 @@ def test_the_wait_doubles_and_is_over_with_the_first_success() -> None:
         connection = pool.connect()
         waits = []
         for n in range(6):
-            while not pool.aside():
+            while not (pool.aside() and pool.aside()[0].left_s):
                 assert send(connection, message(n)) == ACCEPTED
             waits.append(pool.aside()[0].left_s)
+            assert pool.aside()[0].times == n + 1
             seconds.now_s += waits[-1]
         assert waits == [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]
         assert bad.connections == 6
@@ -356,13 +362,28 @@ def test_room_is_what_would_not_wait() -> None:
         assert [connection.hand_over(message(n)) for n in range(2)] == [ACCEPTED] * 2
         # The slow one has had its message of this second.
         assert (pool.room(), counts(one, other)) == (5, [1, 1])
-        assert pool.wait_s() == pytest.approx(1.0, rel=1e-4)
+        assert pool.wait_s() == 0.0
         assert [send(connection, message(n)) for n in range(10)] == [ACCEPTED] * 10
         assert counts(one, other) == [11, 1]
         seconds.now_s += 1.1
         assert pool.room() == 6
         connection.close()
-    assert RelayPool([member(one, clock=seconds)]).wait_s() == math.inf
+
+
+def test_room_that_time_or_a_message_brings() -> None:
+    """Where the rate is used up time brings room; where all connections are in use a message that ends does."""
+    seconds = Seconds()
+    with servers({}) as (server,):
+        pool = RelayPool([member(server, rate=Rate(1, 1.0), clock=seconds)], clock=seconds)
+        connection = pool.connect()
+        assert connection.hand_over(message()) == ACCEPTED
+        assert pool.room() == 0
+        assert pool.wait_s() == pytest.approx(1.0, rel=1e-4)
+        connection.close()
+        other = RelayPool([member(server)])
+        seat = other.borrow(set(), math.inf)
+        assert seat is not None
+        assert (other.room(), other.wait_s()) == (0, math.inf)
 
 
 def test_a_rate_is_no_reason_to_lose_a_message() -> None:

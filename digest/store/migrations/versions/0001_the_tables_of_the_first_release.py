@@ -70,6 +70,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_facts")),
     )
     op.create_table(
+        "handed_over",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("mails", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name=op.f("pk_handed_over")),
+    )
+    op.create_table(
+        "relays_aside",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_relays_aside")),
+    )
+    op.create_table(
         "plans",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", Instant(), nullable=False),

@@ -1,0 +1,167 @@
+"""What of the due mail may be claimed, and begun, now: destinations, rates, the relays' room and a warm-up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy.engine import Connection
+
+from digest.deliver.delivery import Delivery, Status
+from digest.deliver.reply import Reply
+from digest.deliver.throttle import Heard, Throttle, heard
+from digest.deliver.warm_up import WarmUp, stand
+from digest.pipeline.ports import Rationed, Relay
+from digest.pipeline.senders import Built
+from digest.store import deliveries, warm_ups
+from digest.store.deliveries import Result
+
+#: A run does not wait longer than this for time alone to bring a turn: it ends, and a later one goes on.
+PATIENCE_S = 60.0
+
+_UNANSWERED = "put aside: a message to its domain had no answer in time"
+
+
+class Gate:
+    """The gate of one run; what it learns of destinations stays in the throttle."""
+
+    def __init__(
+        self,
+        throttle: Throttle,
+        relay: Relay,
+        *,
+        warm_up: WarmUp | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Begin a run.
+
+        Args:
+            throttle: Of this process; the next run goes on with it.
+            relay: Asked for its room where it has limits of its own.
+            warm_up: None where there is none.
+            clock: Monotonic seconds.
+        """
+        throttle.begin()
+        self._throttle = throttle
+        self._relay = relay if isinstance(relay, Rationed) else None
+        self._warm_up = warm_up
+        self._clock = clock
+        self._held: deque[Built] = deque()  # passed over: others went first
+        self._unanswered: list[str] = []  # domains to be put aside with the next transaction
+
+    # -- claiming -------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        conn: Connection,
+        *,
+        claimant: str,
+        now: dt.datetime,
+        lease_until: dt.datetime,
+        limit: int,
+        only: Collection[int] | None,
+    ) -> list[Delivery]:
+        """Claim what is due and may go soon; see `deliveries.claim`."""
+        now_s = self._clock()
+        room = self._digests(conn, now)
+        claimed = deliveries.claim(
+            conn,
+            claimant=claimant,
+            now=now,
+            lease_until=lease_until,
+            limit=min(limit, self._throttle.soon(PATIENCE_S), room or limit),
+            only=only,
+            without=self._throttle.turned_away(now_s),
+            digests=room != 0,
+        )
+        enrolled = [each for each in claimed if self._throttle.enrol(_domain(each), now_s)]
+        if len(enrolled) < len(claimed):
+            kept = {each.id for each in enrolled}
+            deliveries.unclaim(conn, [each.id for each in claimed if each.id not in kept], claimant=claimant)
+        return enrolled
+
+    @property
+    def turns_away(self) -> bool:
+        """Whether mail is due that could not be claimed, and may be before the run is over."""
+        return bool(self._throttle.turned_away(self._clock()))
+
+    def give_up(self, delivery: Delivery) -> None:
+        """One that was claimed is not going to be ready."""
+        self._throttle.withdraw(_domain(delivery))
+
+    def _digests(self, conn: Connection, now: dt.datetime) -> int | None:
+        """How many digests a warm-up lets be claimed; None for any number."""
+        if self._warm_up is None:
+            return None
+        today = stand(self._warm_up, warm_ups.by_day(conn), now.astimezone(dt.UTC).date())
+        return None if today.room is None else max(0, today.room - warm_ups.claimed(conn))
+
+    # -- beginning ------------------------------------------------------------------------------
+
+    @property
+    def holds(self) -> bool:
+        """Whether messages are ready that could not go yet."""
+        return bool(self._held)
+
+    def choose(self, ready: deque[Built], places: int) -> list[Built]:
+        """Take out of what is ready whatever may be begun now, what was passed over before first."""
+        now_s = self._clock()
+        places = min(places, self._throttle.room(now_s))
+        if self._relay is not None:
+            places = min(places, self._relay.room())
+        chosen: list[Built] = []
+        for _ in range(len(self._held)):
+            self._try(self._held.popleft(), chosen, places, now_s)
+        while ready and len(chosen) < places:
+            self._try(ready.popleft(), chosen, places, now_s)
+        return chosen
+
+    def _try(self, one: Built, chosen: list[Built], places: int, now_s: float) -> None:
+        name = _domain(one.delivery)
+        if len(chosen) < places and self._throttle.start(name, now_s):
+            chosen.append(one)
+        elif self._throttle.is_aside(name, now_s):
+            self._throttle.withdraw(name)  # its row is put aside, or released with the run
+        else:
+            self._held.append(one)
+
+    def drop(self, one: Built) -> None:
+        """One that was chosen is not handed over after all."""
+        self._throttle.end(_domain(one.delivery), Heard.NOTHING, self._clock())
+
+    def end(self, delivery: Delivery, reply: Reply) -> None:
+        """One is over."""
+        name = _domain(delivery)
+        if self._throttle.end(name, heard(reply), self._clock()):
+            self._unanswered.append(name)
+
+    def wait_s(self, ready: Sequence[Built]) -> float:
+        """How long until time alone lets one go that waits; infinite where none does, or another has to end first."""
+        now_s = self._clock()
+        wait_s = self._throttle.wait_s((_domain(one.delivery) for one in (*self._held, *ready)), now_s)
+        return wait_s if self._relay is None else max(wait_s, self._relay.wait_s())
+
+    # -- in the transaction that settles ----------------------------------------------------------
+
+    @property
+    def has_to_write(self) -> bool:
+        return bool(self._unanswered)
+
+    def write(self, conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:
+        """Count what was handed over, and put aside what is due to domains that gave no answer."""
+        if self._warm_up is not None:
+            mails = sum(result.status in (Status.SENT, Status.AMBIGUOUS) for result in results)
+            if mails:
+                warm_ups.add(conn, now.astimezone(dt.UTC).date(), mails)
+        while self._unanswered:
+            until = now + dt.timedelta(seconds=self._throttle.limits.aside_s)
+            deliveries.put_aside(
+                conn, self._unanswered.pop(), claimant=claimant, now=now, until=until, reply=_UNANSWERED
+            )
+
+
+def _domain(delivery: Delivery) -> str:
+    # Lower case already: so addresses are stored.
+    return delivery.recipient.rpartition("@")[2]
