@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -149,6 +150,20 @@ def test_lines() -> None:
 def test_retries_are_alike() -> None:
     """The same mail has the same signatures at every try, also in another process with the same keys."""
     assert signed(by=BOTH) == signed(by=BOTH)
+
+
+def test_threads() -> None:
+    """Many threads that share one signer, new to it and to each set of headers, write what one alone writes."""
+    kinds = [
+        replace(FIVE, signed_by=BOTH),
+        delivery(kind=Kind.GOODBYE, signed_by=BOTH),
+        replace(FIVE, signed_by=RSA_NAME),
+    ]
+    shared = Composer(MADE, LINKS, SENDER, dkim=dkim_of())
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda one: shared.message(one, by_key(PAPERS)).data, kinds * 40))
+    alone = [Composer(MADE, LINKS, SENDER, dkim=dkim_of()).message(one, by_key(PAPERS)).data for one in kinds]
+    assert made == alone * 40
 
 
 def test_domain_in_capitals() -> None:

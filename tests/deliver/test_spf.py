@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digest.deliver import spf
 from digest.deliver.finding import State
@@ -147,6 +150,20 @@ def test_broken(server: DnsServer, dns: Resolver, texts: dict[str, str], says: s
     server.zone = zone_of(texts)
     with pytest.raises(SpfError, match=says):
         spf.read(dns, "example.org")
+
+
+PIECE = st.sampled_from(
+    ["a", "mx", "all", "ip4", "ip6", "include", "redirect", "=", ":", "/", "//", "-", "+", "1", "::1", "%"]
+)
+
+
+@given(st.lists(st.lists(PIECE | st.text(max_size=3), max_size=6).map("".join), max_size=6))
+def test_whatever_stands_there(words: list[str]) -> None:
+    """A record is read or refused, whatever a stranger put into it."""
+    with suppress(SpfError):
+        terms, _ = spf.parse(f"v=spf1 {' '.join(words)}", "example.org")
+        assert all(0 <= term.v4 <= 32 and 0 <= term.v6 <= 128 for term in terms)
+        assert len(terms) <= len(" ".join(words).split())
 
 
 @pytest.mark.parametrize(
