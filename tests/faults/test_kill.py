@@ -45,7 +45,8 @@ STOPS = report.section(
 SERVICES = {"serve": ("serve", "--port", "0"), "scheduler": ("scheduler",)}
 
 _READERS = 10_000
-_KILLS_A_SEND = 32
+#: Of one full-size send, planned and at least: at its end a sender may be faster than who kills it.
+_KILLS_A_SEND, _KILLS_AT_LEAST = 34, 30
 
 
 def run(
@@ -194,7 +195,7 @@ def _full(
         after.difference,
     )
     check(after, connections=connections)
-    assert after.kills >= kills - 2
+    assert after.kills >= (_KILLS_AT_LEAST if kills else 0)
     assert after.signed == (_READERS + after.repeats if signs else 0)
     if ambiguous == "park":
         assert after.repeats == 0
@@ -209,7 +210,7 @@ def _full(
 @pytest.mark.parametrize("connections", [8, 32])
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_full_size(tmp_path: Path, seed: int, connections: int) -> None:
-    """Over 300 kills in ten sends of 10,000 readers: nothing lost, repeats bounded kill by kill, bytes the same."""
+    """At least 300 kills in ten sends of 10,000 readers: nothing lost, repeats bounded kill by kill, bytes the same."""
     _full(tmp_path, seed=seed, connections=connections)
 
 
@@ -245,7 +246,7 @@ def test_full_size_without_a_kill(tmp_path: Path, connections: int) -> None:
 
 def _stopped(folder: Path, command: str, seed: int, *, readers: int) -> int:
     how = SERVICES.get(command, SEND)
-    after = run(folder, seed=seed, kills=10, readers=readers, by=signal.SIGTERM, command=how)
+    after = run(folder, seed=seed, kills=11, readers=readers, by=signal.SIGTERM, command=how)
     STOPS.add(
         command,
         seed,
@@ -265,7 +266,9 @@ def _stopped(folder: Path, command: str, seed: int, *, readers: int) -> int:
 @pytest.mark.timeout(1800)
 def test_told_to_stop_a_hundred_times(tmp_path: Path) -> None:
     """SIGTERM a hundred times over ten sends: nothing lost, nothing repeated, each end within 30 s."""
-    assert sum(_stopped(tmp_path / f"seed{seed}", "send", seed, readers=1_000) for seed in range(1, 11)) >= 95
+    assert (
+        sum(_stopped(tmp_path / f"seed{seed}", "send", seed, readers=1_000) for seed in range(1, 11)) >= 100
+    )
 
 
 @pytest.mark.faults
@@ -273,4 +276,4 @@ def test_told_to_stop_a_hundred_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", SERVICES)
 def test_services_told_to_stop_thirty_times(tmp_path: Path, command: str) -> None:
     """So do the services, thirty times each."""
-    assert sum(_stopped(tmp_path / f"seed{seed}", command, seed, readers=1_000) for seed in range(1, 4)) >= 28
+    assert sum(_stopped(tmp_path / f"seed{seed}", command, seed, readers=1_000) for seed in range(1, 4)) >= 30
