@@ -6,6 +6,7 @@ each of its points in turn.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -105,6 +106,11 @@ class Launcher:
 
 def serve() -> None:
     """Fork one life for each line of standard input."""
+    for command in (
+        "db",
+        "send",
+    ):  # whose modules are imported when they are called: here rather than in each life
+        importlib.import_module(f"digest.cli.{command}")
     for line in sys.stdin:
         request = json.loads(line)
         tally = Tally()
