@@ -18,6 +18,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from _pytest.terminal import TerminalReporter
 PAGE = Path(__file__).with_name("REPORT.md")
 #: Names the folder of the rows, for every process of the run.
 _FOLDER = "FAULTS_REPORT_ROWS"
+_BEGAN_S = pytest.StashKey[float]()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,13 @@ def _natural(cells: Iterable[str]) -> list[list[tuple[int, str]]]:
 _HEAD = """\
 # Faults, and what they cost
 
-Written by `sh tests/run.sh --faults` on {today:%Y-%m-%d}: Python {python}, SQLite {sqlite}, {cores} cores. Of the tests
-in `tests/faults` {outcomes}. Each row was counted by its test; bars are asserted there.
+Written by `sh tests/run.sh --faults` on {today:%Y-%m-%d}: Python {python}, SQLite {sqlite}, {cores} cores, in
+{minutes:.0f} minutes. Of the tests in `tests/faults` {outcomes}. Each row was counted by its test; bars are asserted there.
 
 """
 
 
-def page(body: str, outcomes: Mapping[str, Sequence[str]]) -> str:
+def page(body: str, outcomes: Mapping[str, Sequence[str]], *, lasted_s: float) -> str:
     """The whole page.
 
     Args:
@@ -111,6 +113,7 @@ def page(body: str, outcomes: Mapping[str, Sequence[str]]) -> str:
         python=platform.python_version(),
         sqlite=sqlite3.sqlite_version,
         cores=os.cpu_count(),
+        minutes=lasted_s / 60,
         outcomes=counts or "none ran",
     )
     bad = [
@@ -134,6 +137,7 @@ def begin(config: pytest.Config) -> None:
     """Make the folder for the rows of a run with faults; processes that are started later inherit its name."""
     if is_of_faults(config.option.markexpr) and not _is_worker(config):
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="digest-faults-")
+        config.stash[_BEGAN_S] = time.monotonic()
 
 
 def end(reporter: TerminalReporter, config: pytest.Config) -> None:
@@ -143,8 +147,9 @@ def end(reporter: TerminalReporter, config: pytest.Config) -> None:
     folder = os.environ.pop(_FOLDER)
     body = tables(Path(folder))
     shutil.rmtree(folder)
-    if _is_whole(config):
-        PAGE.write_text(page(body, _outcomes(reporter)), encoding="utf-8")
+    if body and is_whole(config):
+        lasted_s = time.monotonic() - config.stash[_BEGAN_S]
+        PAGE.write_text(page(body, _outcomes(reporter), lasted_s=lasted_s), encoding="utf-8")
         reporter.write_line(f"wrote {PAGE}")
     elif body:
         reporter.write_line(body)
@@ -155,8 +160,8 @@ def _is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
-def _is_whole(config: pytest.Config) -> bool:
-    """Nothing was left out: neither files nor names."""
+def is_whole(config: pytest.Config) -> bool:
+    """Whether nothing is left out: neither files nor names."""
     asked = {Path(argument).resolve() for argument in config.args}
     whole = {PAGE.parent.resolve(), PAGE.parents[1].resolve()}
     return not config.option.keyword and bool(asked) and asked <= whole

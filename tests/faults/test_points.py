@@ -204,7 +204,7 @@ def test_killed_at_each_commit(tmp_path: Path, launcher: Launcher) -> None:
             searched.at_point(launcher, at, ("commit",), found)
         for at in range(1, sum(points.values()), 9):
             searched.at_point(launcher, at, OUTSIDE, found)
-    assert {name.partition(" ")[0] for name in points} == _ALWAYS
+    assert {name.partition(" ")[0] for name in points} >= _ALWAYS
     assert found.kills["commit"] >= commits - 2 > 10
     assert found.repeated > 0
     check(found)
@@ -229,7 +229,7 @@ def test_killed_at_each_point(
             at += 1
             clean += searched.at_point(launcher, at, kinds, found).died_at is None
     kills = note(engine, readers, found, park=park)
-    assert set(found.kills) == (set(kinds) if park else _ALWAYS)
+    assert set(found.kills) >= (set(kinds) if park else _ALWAYS)
     assert kills == at - _CLEAN
     assert (found.repeated if park else found.parked) == 0
     check(found)

@@ -35,8 +35,8 @@ def test_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_page_names_what_did_not_pass() -> None:
     """Whoever reads the page sees which tests its numbers lack."""
-    page = report.page("## R1\n", {"passed": ["a", "b"], "failed": ["c"], "skipped": ["d"]})
-    assert "2 passed, 1 failed, 1 skipped" in page
+    page = report.page("## R1\n", {"passed": ["a", "b"], "failed": ["c"], "skipped": ["d"]}, lasted_s=1_230.0)
+    assert "in\n20 minutes. Of the tests in `tests/faults` 2 passed, 1 failed, 1 skipped." in page
     assert page.endswith("- failed: `c`\n- skipped: `d`\n\n## R1\n")
 
 
@@ -47,6 +47,25 @@ def test_the_page_names_what_did_not_pass() -> None:
 def test_which_runs_count(mark: str, taken: bool) -> None:
     """Runs that select the faults keep rows, others none."""
     assert report.is_of_faults(mark) == taken
+
+
+@pytest.mark.parametrize(
+    ("asked", "names", "whole"),
+    [
+        (["tests"], "", True),
+        (["tests/faults"], "", True),
+        (["tests/faults/test_kill.py"], "", False),
+        (["tests"], "kill", False),
+        ([], "", False),
+    ],
+)
+def test_which_runs_are_whole(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch, asked: list[str], names: str, whole: bool
+) -> None:
+    """Only a run of all the tests, or all the faults, may write the page."""
+    monkeypatch.setattr(pytestconfig, "args", [str(_ROOT / one) for one in asked])
+    monkeypatch.setattr(pytestconfig.option, "keyword", names)
+    assert report.is_whole(pytestconfig) == whole
 
 
 _TEST = """
