@@ -37,6 +37,10 @@ class DumpError(DigestError):
         super().__init__(f"line {line}: {reason}" if line else reason)
 
 
+class MailError(DigestError):
+    """A mail that is not read: too large, too deep, or not to be parsed."""
+
+
 class TaxonomyError(DigestError):
     """`topics.toml` breaks its own rules."""
 
