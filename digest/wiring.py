@@ -13,8 +13,8 @@ from pathlib import Path
 from digest import keyring
 from digest.compose.composer import Composer
 from digest.compose.dkim import ED25519, RSA, Dkim, DkimKey, dead_key
-from digest.compose.headers import message_id
 from digest.compose.links import DeadLinks, Links, MailLinks
+from digest.compose.message_ids import message_id
 from digest.compose.rotation import NOTICE, Composers, Key
 from digest.compose.sender import Sender
 from digest.compose.templates import Templates

@@ -7,8 +7,6 @@ List-Unsubscribe, which breaks one-click.
 
 from __future__ import annotations
 
-import datetime as dt
-import hmac
 import re
 from collections.abc import Iterator
 
@@ -61,18 +59,6 @@ def plain_address(address: str) -> str:
     if not _ADDRESS.fullmatch(address):
         raise AddressError(address, "is no plain ASCII address")
     return address
-
-
-def message_id(*, kind: str, local_date: dt.date, subscriber_id: int, key: bytes, domain: str) -> str:
-    """The Message-ID of a delivery, the same at every try, and nothing personal in it.
-
-    Args:
-        kind: Value of `deliver.delivery.Kind`.
-        key: A secret; without it nobody can tell from the id whose mail it was.
-        domain: Of the sender's address.
-    """
-    what = f"message-id|{kind}|{local_date.isoformat()}|{subscriber_id}"
-    return f"<{hmac.digest(key, what.encode(), 'sha256')[:16].hex()}@{domain}>"
 
 
 def _encoded_words(text: str, *, first_room: int) -> Iterator[str]:

@@ -93,7 +93,7 @@ class Envelopes:
         body = b"".join((first, _TEXT_PART, *text, between, _HTML_PART, *html, last))
         signatures = self._dkim.headers(delivery.signed_by, headers, body, delivery.planned_at)
         return Message(
-            sender=self._links.return_path(delivery.id, self._sender.domain),
+            sender=self._links.return_path(delivery.id, self._sender.bounces_to),
             recipient=delivery.recipient,
             data=b"".join((signatures, headers, b"\r\n", body)),
             sound=True,

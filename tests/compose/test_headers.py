@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from email import message_from_bytes
 from email.policy import default
 
 import pytest
 
-from digest.compose.headers import mailbox_header, message_id, plain_address, text_header
+from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.errors import AddressError
 
 EVIL = "paper =?UTF-8?Q?x=0D=0ABcc:_evil@x.y?= end"
@@ -115,23 +114,3 @@ def test_address_refused(address: str) -> None:
 def test_address_kept() -> None:
     """A usual address is given back unchanged."""
     assert plain_address("o'neil+papers@mail.example.org") == "o'neil+papers@mail.example.org"
-
-
-def test_message_id() -> None:
-    """The id is the same each time, differs with anything it is made of, and shows none of it."""
-    given = {"kind": "digest", "local_date": dt.date(2026, 11, 20), "subscriber_id": 4711}
-
-    def made(key: bytes = b"k", **changes: object) -> str:
-        return message_id(**{**given, **changes}, key=key, domain="example.org")  # type: ignore[arg-type] # a table
-
-    first = made()
-    assert first == made()
-    assert first.endswith("@example.org>")
-    others = [
-        made(kind="confirm"),
-        made(local_date=dt.date(2026, 11, 21)),
-        made(subscriber_id=4712),
-        made(key=b"other"),
-    ]
-    assert len({first, *others}) == 5
-    assert len(first) == len("<@example.org>") + 32
