@@ -41,6 +41,10 @@ class MailError(DigestError):
     """A mail that is not read: too large, too deep, or not to be parsed."""
 
 
+class MailboxError(DigestError):
+    """A mailbox that cannot be read just now: locked, away, or not who it should be."""
+
+
 class TaxonomyError(DigestError):
     """`topics.toml` breaks its own rules."""
 

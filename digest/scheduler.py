@@ -99,6 +99,13 @@ class Ticks:
         done = self._app.signup.tidy(self._app.clock())
         if done.purged or done.forgotten_ips or done.resumed:
             _log.info("tidied", purged=done.purged, forgotten_ips=done.forgotten_ips, resumed=done.resumed)
+        self._app.mailroom.weigh()
+
+    def bounces(self) -> None:
+        """Read the mailbox that bounces come into, if one is set."""
+        if self._app.settings.bounces.mailbox:
+            room = self._app.mailroom
+            room.take_letters(room.watched(), stop=self.stop.is_set)
 
     def _is_copy(self) -> bool:
         """Whether the database is an older copy; the operator is told once, and by no mail: none leaves."""
@@ -114,6 +121,7 @@ class Ticks:
         """Look at the sources, and at how many sign up: somebody may be using the form to flood mailboxes."""
         if not self.asking:
             self._app.watch_sources()
+        self._app.settle_alarm(AlarmName.BOUNCES, self._app.mailroom.unusual())
         now, most = self._app.clock(), self._app.settings.web.signup_alarm
         with self._app.database.read() as conn:
             signups = health.asked_since(conn, now - SPIKE)
@@ -152,6 +160,7 @@ def running(app: App) -> Iterator[Ticks]:
         (ticks.fetch, FETCH_S),
         (ticks.plan, PLAN_S),
         (ticks.deliver, settings.delivery.tick_s),
+        (ticks.bounces, settings.bounces.every_minutes * 60),
         (ticks.tidy, TIDY_S),
         (ticks.alarm, ALARM_S),
     ):

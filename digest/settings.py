@@ -36,6 +36,7 @@ from pydantic_settings import (
 
 from digest.compose.dkim import is_selector
 from digest.compose.links import CONFIRM_AGE
+from digest.compose.sender import is_domain
 from digest.deliver.pace import Rate
 from digest.errors import AddressError, PreferenceError, SettingsError
 from digest.sources.kinds import KINDS
@@ -136,16 +137,7 @@ class RelaySettings(_Section):
         Raises:
             SettingsError: The file cannot be read, or is empty.
         """
-        path = self.password_file
-        if path is None:
-            return None
-        try:
-            password = path.read_text(encoding="utf-8").strip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{key}.password_file: cannot read {path}: {error}") from error
-        if not password:
-            raise SettingsError(f"{key}.password_file: {path} is empty")
-        return password
+        return None if self.password_file is None else _secret(self.password_file, f"{key}.password_file")
 
 
 class OtherRelaySettings(_Section):
@@ -277,6 +269,80 @@ def _name_server(text: str) -> tuple[str, int]:
             f"{text!r} is not an address such as 127.0.0.1, 127.0.0.1:5353 or [::1]:53"
         ) from error
     return host, port
+
+
+class BounceSettings(_Section):
+    domain: str = Field(
+        "", description="domain of return paths, where bounces are received; that of sender if not set"
+    )
+    mailbox: str = Field(
+        "",
+        description="read by serve: imaps://user@host/FOLDER, imap+starttls://…, or a Maildir; none if not set",
+    )
+    password_file: Path | None = Field(
+        None, description="file that holds the mailbox's password, on one line"
+    )
+    ca_file: Path | None = Field(None, description="certificates to trust beside the system's, PEM")
+    after: str = Field(
+        "seen", description="what is done with mail that was ours: seen, delete or move:FOLDER"
+    )
+    every_minutes: float = Field(
+        5.0, ge=0.1, le=1440, description="minutes between two looks into the mailbox"
+    )
+    soft_limit: int = Field(
+        5, ge=1, description="dates in a row whose mail bounced softly, that suppress a reader"
+    )
+    soft_days: int = Field(30, ge=1, le=365, description="days that a soft bounce is remembered")
+    alarm_percent: float = Field(
+        5.0,
+        gt=0,
+        le=100,
+        description="share of an edition's mails that bounced, above which an alarm is raised",
+    )
+    webhook_secret_file: Path | None = Field(
+        None, description="file of the secret that signs POST /api/hooks/bounces; no such page if not set"
+    )
+
+    @property
+    def password(self) -> str:
+        """The mailbox's password, read from its secret file.
+
+        Raises:
+            SettingsError: There is none, or it cannot be read.
+        """
+        if self.password_file is None:
+            raise SettingsError("bounces.password_file is not set: an IMAP server asks for a password")
+        return _secret(self.password_file, "bounces.password_file")
+
+    @property
+    def webhook_secret(self) -> bytes | None:
+        """The secret of the webhook, read from its file; None where there is no webhook.
+
+        Raises:
+            SettingsError: It cannot be read, or is too short to be a secret.
+        """
+        if self.webhook_secret_file is None:
+            return None
+        secret = _secret(self.webhook_secret_file, "bounces.webhook_secret_file").encode()
+        if len(secret) < 32:
+            raise SettingsError(
+                "bounces.webhook_secret_file: a secret has at least 32 characters, drawn at random"
+            )
+        return secret
+
+    @field_validator("after")
+    @classmethod
+    def _after(cls, value: str) -> str:
+        if not re.fullmatch(r"seen|delete|move:[ -~]*[!-~]", value):
+            raise ValueError("has to be seen, delete or move:FOLDER")
+        return value
+
+    @field_validator("domain")
+    @classmethod
+    def _domain(cls, value: str) -> str:
+        if value and not is_domain(value):
+            raise ValueError("has to be a name such as bounces.example.org")
+        return value.lower()
 
 
 class WebSettings(_Section):
@@ -457,6 +523,8 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     dkim: DkimSettings = DkimSettings()
     dns: DnsSettings = DnsSettings()
+
+    bounces: BounceSettings = BounceSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     relays: dict[str, OtherRelaySettings] = Field(
@@ -603,6 +671,16 @@ def load(config: Path | None = None) -> Settings:
         raise SettingsError("\n".join(_named(detail) for detail in error.errors())) from error
     except (SourceError, ValueError, OSError) as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def _secret(path: Path, key: str) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{key}: cannot read {path}: {error}") from error
+    if not secret:
+        raise SettingsError(f"{key}: {path} is empty")
+    return secret
 
 
 def packaged(folder: str) -> Path:

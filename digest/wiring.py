@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digest import keyring
 from digest.compose.composer import Composer
@@ -46,6 +47,9 @@ from digest.sources.source import FOLDER, Source, SourceKind
 from digest.store import deliveries, facts, migrate, warm_ups
 from digest.store.database import Database
 from digest.store.editions import Edition
+
+if TYPE_CHECKING:
+    from digest.mailroom import Mailroom
 
 #: Names of the keys that a database keeps for its own mail.
 _LINK_KEY, _MESSAGE_KEY = "links", "message-ids"
@@ -109,12 +113,12 @@ class App:
             product=self.settings.mail.name,
             postal_address=self.settings.mail.postal_address,
             zone=self.settings.zone,
+            return_domain=self.settings.bounces.domain,
         )
 
     @cached_property
     def stamp(self) -> Stamp:
-        key = self._key(_MESSAGE_KEY)
-        domain = self.sender.domain
+        key, domain = self._message_key, self.sender.domain
 
         def identify(kind: Kind, day: dt.date, subscriber_id: int) -> str:
             return message_id(kind=kind, local_date=day, subscriber_id=subscriber_id, key=key, domain=domain)
@@ -190,6 +194,20 @@ class App:
             stamp=self.stamp,
             pending_for=dt.timedelta(days=web.pending_days),
             keep_ip_for=dt.timedelta(days=web.keep_ip_days),
+        )
+
+    @property
+    def mailroom(self) -> Mailroom:
+        """Takes in what comes back, by the keys that stand now."""
+        # Here, because who only delivers reads no mail.
+        from digest.mailroom import Mailroom  # noqa: PLC0415
+
+        return Mailroom(
+            settings=self.settings,
+            signup=self.signup,
+            links=Links(self.links.base_url, self.link_keys()),
+            message_key=self._message_key,
+            clock=self.clock,
         )
 
     @cached_property
@@ -394,6 +412,10 @@ class App:
             stop=stop,
             lookout=self.lookout,
         )
+
+    @cached_property
+    def _message_key(self) -> bytes:
+        return self._key(_MESSAGE_KEY)
 
     def _key(self, name: str) -> bytes:
         """A key of this database; one of zeros where it has none yet and nothing may be written."""

@@ -17,18 +17,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest import scheduler
 from digest.compose.message import Message
+from digest.deliver.alarm import AlarmName
 from digest.deliver.reply import Reply, Step
-from digest.errors import DigestError
+from digest.errors import DigestError, MailboxError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
-from digest.settings import DeliverySettings, EditionSettings, SourceSettings, WebSettings
-from digest.store import alarms, dumps, editions, generations, papers, sources
+from digest.settings import BounceSettings, DeliverySettings, EditionSettings, SourceSettings, WebSettings
+from digest.store import alarms, dumps, editions, generations, papers, sources, subscribers
 from digest.store.database import Database
 from digest.store.generations import Copy
 from digest.store.sources import SourceState
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule, State
 from digest.wiring import App
+from tests.deliver.reports import DSNS
 from tests.factories import (
     DAY,
     NOW,
@@ -483,3 +485,68 @@ def test_both_run_by_themselves(sqlite_database: Database, tmp_path: Path) -> No
             assert told.wait(PATIENCE_S)
     finally:
         structlog.reset_defaults()
+
+
+# -- what comes back -------------------------------------------------------------------------------------
+
+
+def test_a_mailbox_is_read(sqlite_database: Database, tmp_path: Path) -> None:
+    """Mail of the mailbox that is set is taken in; without one nothing is looked for; a bad one is told."""
+    box = tmp_path / "box"
+    for part in ("new", "cur"):
+        (box / part).mkdir(parents=True)
+    report = DSNS["postfix, no such user"][0]
+    (box / "new" / "1").write_bytes(report.encode())
+    Ticks(make_app(sqlite_database, tmp_path)).bounces()
+    assert (box / "new" / "1").exists()
+    Ticks(make_app(sqlite_database, tmp_path, bounces=BounceSettings(mailbox=str(box)))).bounces()
+    assert [path.name for path in (box / "cur").iterdir()] == ["1:2,S"]
+    with pytest.raises(MailboxError):
+        Ticks(make_app(sqlite_database, tmp_path, bounces=BounceSettings(mailbox="nowhere"))).bounces()
+
+
+def test_soft_bounces_are_weighed(sqlite_database: Database, tmp_path: Path) -> None:
+    """A reader whose mail expires, put off by their own server day after day, is suppressed when it is tidied up."""
+    full = Reply(step=Step.RCPT, code=452, text="4.2.2 mailbox full")
+    clock = Clock()
+    settings = BounceSettings(soft_limit=2)
+    app = make_app(
+        sqlite_database, tmp_path, relay=MemoryRelay(lambda _: full), clock=clock, bounces=settings
+    )
+    with sqlite_database.write() as conn:
+        who = add_subscriber(conn, now=NOW - 9 * DAY, due_at=NOW)
+    for day in range(3):
+        clock.now = NOW + day * DAY
+        put_day(app, f"Kite {day}", clock)
+        app.publish()
+        app.plan()
+        app.deliver()
+        Ticks(app).tidy()
+        with sqlite_database.read() as conn:
+            found = subscribers.get(conn, who.id)
+        assert found is not None
+        assert found.state is (State.SUPPRESSED if day == 2 else State.ACTIVE)
+
+
+def put_day(app: App, title: str, clock: Clock) -> None:
+    """Take in a dump of one paper of the clock's day."""
+    with app.database.write() as conn:
+        list_records(conn, clean_records(title), title, dated=clock.now.date(), at=clock.now)
+
+
+def test_an_unusual_share_is_told(sqlite_database: Database, tmp_path: Path) -> None:
+    """Of twenty mails two dead addresses raise an alarm with the next look."""
+    dead = Reply(step=Step.RCPT, code=550, text="5.1.1 no such user")
+    with sqlite_database.write() as conn:
+        who = [add_subscriber(conn, due_at=NOW) for _ in range(20)]
+        list_records(conn, clean_records("A Kite"), dated=TODAY, at=NOW)
+    gone = {one.address for one in who[:2]}
+    relay = MemoryRelay(lambda message: dead if message.recipient in gone else None)
+    app = make_app(sqlite_database, tmp_path, relay=relay)
+    app.publish()
+    app.plan()
+    app.deliver()
+    Ticks(app).alarm()
+    with sqlite_database.read() as conn:
+        names = {raised.alarm.name for raised in alarms.standing(conn)}
+    assert AlarmName.BOUNCES in names

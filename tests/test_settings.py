@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from digest import settings as digest_settings
 from digest.cli import app as _app  # noqa: F401 - registers the commands
 from digest.cli.app import app
 from digest.errors import SettingsError
-from digest.settings import Settings, load, packaged
+from digest.settings import BounceSettings, Settings, load, packaged
 
 Write = Callable[[str], Path]
 
@@ -156,7 +157,7 @@ def test_all_mistakes_at_once(write: Write) -> None:
         (
             "DIGEST_REALY__URL",
             "x",
-            "DIGEST_REALY__URL: unknown; sections are ADMIN, BASE_URL, DATABASE, DATA_DIR",
+            "DIGEST_REALY__URL: unknown; sections are ADMIN, BASE_URL, BOUNCES, DATABASE",
         ),
         ("DIGEST_URL", "x", "DIGEST_URL: unknown"),
         ("digest_colour", "x", "digest_colour: unknown"),
@@ -335,3 +336,47 @@ def test_name_servers_that_cannot_be(write: Write, server: str) -> None:
     write(f'dns.servers = ["{server}"]')
     with pytest.raises(SettingsError, match=r"dns\.servers: .* is not an address such as 127\.0\.0\.1"):
         load()
+
+
+# -- what comes back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("after", ["seen", "delete", "move:Done", "move:Bounces/Done"])
+def test_what_is_done_with_a_mail(after: str) -> None:
+    """Mail that was ours is marked, deleted, or moved to a folder that is named."""
+    assert BounceSettings(after=after).after == after
+
+
+@pytest.mark.parametrize("after", ["", "keep", "move:", "move: ", "move:a\r\nb", "deleted"])
+def test_what_cannot_be_done_with_a_mail(after: str) -> None:
+    """Anything else is refused when the settings are read, not when the mail was dealt with."""
+    with pytest.raises(ValidationError, match="seen, delete or move:FOLDER"):
+        BounceSettings(after=after)
+
+
+@pytest.mark.parametrize("domain", ["example", "a b.example", "bounces.example.org.", "@example.org"])
+def test_a_domain_of_return_paths(domain: str) -> None:
+    """It is a full name, and is kept in small letters."""
+    assert BounceSettings(domain="Bounces.Example.org").domain == "bounces.example.org"
+    with pytest.raises(ValidationError, match="such as bounces"):
+        BounceSettings(domain=domain)
+
+
+def test_the_secrets_of_bounces(tmp_path: Path) -> None:
+    """The mailbox needs a password; the webhook is off without a secret, and takes no short one."""
+    with pytest.raises(SettingsError, match="password_file is not set"):
+        _ = BounceSettings().password
+    assert BounceSettings().webhook_secret is None
+    secret = tmp_path / "secret"
+    given = BounceSettings(password_file=secret, webhook_secret_file=secret)
+    with pytest.raises(SettingsError, match=r"bounces\.password_file: cannot read"):
+        _ = given.password
+    secret.write_text("short\n")
+    assert given.password == "short"
+    with pytest.raises(SettingsError, match="at least 32 characters"):
+        _ = given.webhook_secret
+    secret.write_text("x" * 32)
+    assert given.webhook_secret == b"x" * 32
+    secret.write_text("")
+    with pytest.raises(SettingsError, match="is empty"):
+        _ = given.webhook_secret

@@ -14,7 +14,7 @@ _MODULES = {
     **{name: name for name in ("ingest", "send", "preview", "why", "status", "doctor", "config", "demo")},
     **dict.fromkeys(("serve", "web", "scheduler"), "serve"),
     **{name: name for name in ("dumps", "edition", "papers", "sources", "subscribers", "topics", "links")},
-    **{name: name for name in ("dkim", "db", "bench")},
+    **{name: name for name in ("bounces", "dkim", "db", "bench")},
 }
 #: Of every Typer of ours: `add_completion` and the others are taken from the one that a command hangs on.
 PLAIN: Mapping[str, Any] = {

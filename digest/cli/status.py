@@ -14,7 +14,7 @@ from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment, plain, plural
 from digest.relays import is_dry
 from digest.scheduler import SPIKE
-from digest.store import alarms, dumps, editions, health, ledger, papers, relays, subscribers
+from digest.store import alarms, bounces, dumps, editions, health, ledger, papers, relays, subscribers
 from digest.store.alarms import Raised
 from digest.store.dumps import DumpStatus
 from digest.wiring import App
@@ -42,6 +42,7 @@ def _look(wired: App) -> dict[str, Any]:
         people = subscribers.counts(conn)
         total = papers.total(conn)
         signups = health.asked_since(conn, wired.clock() - SPIKE)
+        came = bounces.counts(conn, since=wired.clock() - dt.timedelta(days=1))
         told = {each.id: each for each in (*alarms.standing(conn), *alarms.since(conn, _today(wired)))}
         aside = relays.aside(conn, now=wired.clock())
     seen, warm_up = wired.look_out(), wired.warm_up_today()
@@ -58,6 +59,7 @@ def _look(wired: App) -> dict[str, Any]:
         "alarms": [_document(each) for _, each in sorted(told.items())],
         "subscribers": {str(state): number for state, number in people.items()},
         "signups": {"last_hour": signups, "usual_at_most": usual, "spike": signups > usual},
+        "bounces": {"last_day": {str(kind): number for kind, number in came.items()}},
         "ledger": {
             "eligible": balance.eligible,
             **{str(status): number for status, number in balance.statuses.items()},
@@ -112,6 +114,7 @@ def _print(console: Console, document: dict[str, Any]) -> None:
         console.print(f"             {alarm}")
     console.print(f"subscribers  {_counts(document['subscribers'])}")
     console.print(f"sign-ups     {_signups(document['signups'])}")
+    console.print(f"bounces      {_counts(document['bounces']['last_day'])} in the last day")
     console.print(f"ledger       {_counts(document['ledger'])}")
     signing = f"DKIM by {' and '.join(document['signing'])}" if document["signing"] else "left to the relay"
     console.print(f"signing      {signing}")

@@ -14,7 +14,7 @@ from digest.cli.output import emit, errors, moment, plain, plural, table
 from digest.errors import UsageError
 from digest.settings import Settings
 from digest.signup import Outcome
-from digest.store import consents, ledger, subscribers
+from digest.store import bounces, consents, ledger, subscribers
 from digest.subscribers.consent import Consent, Evidence
 from digest.subscribers.importing import BadRow, Row, read_csv, write_csv
 from digest.subscribers.preferences import WEEKDAYS, profile, schedule
@@ -113,6 +113,7 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
         record = consents.of(conn, subscriber.id)
         standing = subscribers.standing(conn, subscriber.id)
         mails = ledger.of(conn, subscriber.id)[:10]
+        came = bounces.of(conn, subscriber.id)[-10:]
     document = _document(subscriber) | {
         "due_at": standing.due_at,
         "consent": [_line(line) for line in record],
@@ -120,6 +121,7 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
             {"date": m.local_date, "status": str(m.status), "reason": m.reason, "papers": len(m.picks)}
             for m in mails
         ],
+        "bounces": [kept.document() for kept in came],
     }
 
     def human(console: Console) -> None:
@@ -132,6 +134,8 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
             console.print(plain(_told_line(line)))
         rows = [(m.local_date, m.status, m.reason, len(m.picks), m.reply) for m in mails]
         console.print(table("", ("date", "status", "reason", "papers", "reply"), rows))
+        for kept in came:
+            console.print(plain(kept.told()))
 
     emit(json, document, human)
 

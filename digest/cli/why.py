@@ -58,6 +58,7 @@ def _document(address: str, funnel: Funnel) -> dict[str, Any]:
         "outcome": funnel.outcome,
         "reason": funnel.reason,
         "reply": funnel.reply,
+        "bounces": [kept.document() for kept in funnel.bounces],
         "funnel": {name: getattr(funnel, name) for name in _STEPS},
         "papers": [
             {
@@ -80,6 +81,8 @@ def _print(console: Console, address: str, funnel: Funnel) -> None:
     console.print(f"{plain(address)}, {funnel.date}: {plain(funnel.outcome)}{plain(reason)}")
     if funnel.reply:
         console.print(f"The relay's last words: {plain(funnel.reply)}")
+    for kept in funnel.bounces:
+        console.print(plain(kept.told()))
     console.print("  ".join(f"{name.replace('_', ' ')} {getattr(funnel, name):,}" for name in _STEPS))
     console.print()
     rows = [_row(placement, mailed=bool(funnel.mailed)) for placement in funnel.placements]

@@ -22,6 +22,7 @@ _ABOUT_LIMIT, _SAYS_LIMIT = 80, 1500  # characters
 HEADINGS: Mapping[AlarmName, str] = {
     AlarmName.DELIVERY_PAUSED: "Sending is paused",
     AlarmName.RELAY_ASIDE: "A relay is in trouble",
+    AlarmName.BOUNCES: "Many mails bounced",
     AlarmName.EDITION_SHORT: "The edition went out short",
     AlarmName.EDITION_HELD: "The edition waits for a source",
     AlarmName.SOURCE_SHORT: "A source lists too few papers",

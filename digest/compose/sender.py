@@ -14,6 +14,11 @@ _LIST_ID = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,200}[a-z0-9])?")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}", re.IGNORECASE)
 
 
+def is_domain(text: str) -> bool:
+    """Whether a text is a full name of a domain, in ASCII."""
+    return _DOMAIN.fullmatch(text) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """What an operator sets once for all mails.
@@ -35,7 +40,7 @@ class Sender:
             plain_address(self.address)
         except AddressError as error:
             raise SettingsError(f"sender: {error}") from error
-        if self.return_domain and not _DOMAIN.fullmatch(self.return_domain):
+        if self.return_domain and not is_domain(self.return_domain):
             raise SettingsError(
                 f"domain of return paths {self.return_domain!r}: not a name such as example.org"
             )

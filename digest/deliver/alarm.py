@@ -14,6 +14,7 @@ class AlarmName(StrEnum):
     LEDGER_RESTORED = "ledger-restored"  #: the database is an older copy; told by log and status alone
     DELIVERY_PAUSED = "delivery-paused"  #: the relay refuses us, or its site is in trouble
     RELAY_ASIDE = "relay-aside"  #: one of several relays is in trouble; its mail goes over the others
+    BOUNCES = "bounces"  #: an unusual share of an edition's mails came back
     EDITION_SHORT = "edition-short"  #: it went out while a source listed too little
     EDITION_HELD = "edition-held"  #: it waits for a source
     SOURCE_SHORT = "source-short"  #: it lists under a fifth of what is usual on such a day

@@ -28,6 +28,8 @@ _RETURNED = re.compile(
     r"^(?:-{2,}.{0,60}(?:copy|original|returned|below)|return-path:|received:|-{3,}\s*$)",
     re.IGNORECASE | re.MULTILINE,
 )
+#: Blocks that are read of a report: our mails have one recipient each.
+_BLOCKS = 20
 #: What flufl.bounce is given: its patterns were not written for lines without end.
 _ODD_BYTES, _ODD_LINE, _ODD_WORDS = 256 * 1024, 2_000, 2_000
 
@@ -42,12 +44,8 @@ class Notice:
 
 def read_dsn(message: Message) -> Notice | None:
     """What a report says of the one recipient that our mails have; None where it is no report that says anything."""
-    blocks = [
-        block
-        for part in message.walk()
-        if part.get_content_type() in _STATUS_TYPES
-        for block in _blocks(part)
-    ]
+    reports = (part for part in message.walk() if part.get_content_type() in _STATUS_TYPES)
+    blocks = list(islice((block for part in reports for block in _blocks(part)), _BLOCKS))
     told = {_action(block): block for block in reversed(blocks) if _action(block)}
     if (failed := told.get("failed")) is not None:
         return Notice(bounce=_bounce(failed))
@@ -61,6 +59,10 @@ def read_odd(message: Message, size_bytes: int) -> Notice | None:
     words = "\n".join(text(part) for part in parts(message) if is_text(part))
     if size_bytes > _ODD_BYTES or max(map(len, words.splitlines()), default=0) > _ODD_LINE:
         return None
+    if not value(message, "from"):
+        message["From"] = (
+            "MAILER-DAEMON"  # one of its detectors breaks without, and those behind it are not asked
+        )
     try:
         temporary, permanent = all_failures(message)
     except Exception:  # its detectors take a mail's form for granted

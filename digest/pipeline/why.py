@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Skip, Status
 from digest.pipeline.shelf import Rankers, Shelf
 from digest.rank.selection import Pick, Placement, Stage
-from digest.store import editions, ledger, papers, subscribers
+from digest.store import bounces, editions, ledger, papers, subscribers
+from digest.store.bounces import Kept
 from digest.store.database import Database
 from digest.store.ledger import Entry
 from digest.store.papers import Paper
@@ -28,6 +29,7 @@ class Funnel:
     outcome: str  #: the delivery's status, or why there is none
     reason: str | None
     reply: str | None  #: the relay's last words
+    bounces: tuple[Kept, ...]  #: what came back for it
     fetched: int  #: rows in the dumps behind these editions
     new: int  #: papers in these editions
     matched: int
@@ -142,6 +144,7 @@ def _funnel(
         outcome=outcome,
         reason=reason,
         reply=entry.reply if entry else None,
+        bounces=tuple(bounces.of_delivery(conn, entry.id)) if entry else (),
         fetched=editions.fetched(conn, span),
         new=len(placements),
         matched=stages[Stage.ALREADY_SENT] + stages[Stage.BELOW_BAR] + stages[Stage.MAILED],

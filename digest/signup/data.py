@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from digest.rank.selection import Pick
-from digest.store import consents, editions, ledger, subscribers
+from digest.store import bounces, consents, editions, ledger, subscribers
 
 #: Which address was asked to take a subscription over is that address's own affair until it says yes: whoever could
 #: read here whether it was put down, and as which row, would know whether it was subscribed.
@@ -34,6 +34,7 @@ def document(conn: Connection, subscriber_id: int) -> dict[str, Any]:
             for line in consents.of(conn, subscriber_id)
         ],
         "mails": _mails(conn, subscriber_id),
+        "bounces": [kept.document() for kept in bounces.of(conn, subscriber_id)],
     }
 
 

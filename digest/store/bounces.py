@@ -62,6 +62,21 @@ class Kept:
     bounce: Bounce
     door: Door
 
+    def document(self) -> dict[str, object]:
+        """All of it, ready for JSON."""
+        return {
+            "at": self.at.isoformat(),
+            "date": self.local_date.isoformat(),
+            "kind": str(self.bounce.kind),
+            "status": self.bounce.status,
+            "detail": self.bounce.detail,
+            "door": str(self.door),
+        }
+
+    def told(self) -> str:
+        """The same in a line."""
+        return f"bounced, {self.bounce.kind} (by {self.door}): {self.bounce.detail}, the mail of {self.local_date}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:

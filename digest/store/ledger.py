@@ -101,6 +101,27 @@ def planned_on(conn: Connection, subscriber_id: int, local_date: dt.date) -> Del
     return delivery(row) if row is not None and row.picks else None
 
 
+def find(conn: Connection, subscriber_id: int, local_date: dt.date, kind: str) -> int | None:
+    """The one mail of a kind to a reader for a date, by its id."""
+    query = sa.select(deliveries.c.id).where(
+        deliveries.c.subscriber_id == subscriber_id,
+        deliveries.c.local_date == local_date,
+        deliveries.c.kind == kind,
+    )
+    found: int | None = conn.scalar(query)
+    return found
+
+
+def latest(conn: Connection, subscriber_id: int) -> int | None:
+    """The last mail that a reader may have, by its id."""
+    query = sa.select(sa.func.max(deliveries.c.id)).where(
+        deliveries.c.subscriber_id == subscriber_id,
+        deliveries.c.status.in_([Status.SENT, Status.AMBIGUOUS]),
+    )
+    found: int | None = conn.scalar(query)
+    return found
+
+
 def balance(conn: Connection) -> Balance:
     """All mail by status, against the eligible as they were counted when planned."""
     query = sa.select(deliveries.c.status, sa.func.count()).group_by(deliveries.c.status)

@@ -13,7 +13,19 @@ from starlette.requests import Request
 from starlette.routing import Match
 
 from digest.store import health
-from digest.web import api, api_page, confirm, data, editions, home, leave, metrics, preferences, problems
+from digest.web import (
+    api,
+    api_page,
+    confirm,
+    data,
+    editions,
+    home,
+    hooks,
+    leave,
+    metrics,
+    preferences,
+    problems,
+)
 from digest.web.guards import Guards, Hosts
 from digest.web.problems import Problem
 from digest.web.site import Site
@@ -24,7 +36,7 @@ from digest.wiring import App
 THREADS = 12
 #: The first page goes from 52 KB to about a quarter; a higher level takes longer and saves little.
 GZIP_LEVEL = 4
-_ROUTES = (home, confirm, preferences, leave, data, editions, api_page, api, metrics)
+_ROUTES = (home, confirm, preferences, leave, data, editions, api_page, api, hooks, metrics)
 
 
 def create(app: App) -> FastAPI:

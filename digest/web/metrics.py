@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.requests import Request
 
 from digest.pipeline.health import SourceHealth
-from digest.store import alarms, editions, ledger, papers, subscribers
+from digest.store import alarms, bounces, editions, ledger, papers, subscribers
 from digest.web.clients import client
 from digest.web.problems import Problem
 from digest.web.site import Site
@@ -67,6 +67,7 @@ class StoreCollector(Collector):
             total = papers.total(conn)
             people = subscribers.counts(conn)
             balance = ledger.balance(conn)
+            came = {str(kind): number for kind, number in bounces.counts(conn).items()}
         if newest is not None:
             says = "When the newest edition was published."
             yield _gauge("digest_edition_last_published_timestamp_seconds", says, _stamp(newest.published_at))
@@ -77,6 +78,7 @@ class StoreCollector(Collector):
         yield _gauge("digest_papers", "Papers that are shown.", total)
         deliveries = {str(status): number for status, number in balance.statuses.items()}
         yield _by("digest_deliveries", "Mails by what became of them.", "status", deliveries)
+        yield _by("digest_bounces", "What came back for mails, by kind.", "kind", came)
         states = {str(state): number for state, number in people.items()}
         yield _by("digest_subscribers", "Subscribers by state.", "state", states)
         yield _gauge(

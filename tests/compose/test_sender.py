@@ -33,3 +33,12 @@ def test_list_id(list_id: str) -> None:
     """So is a list id that would break its header."""
     with pytest.raises(SettingsError, match="list id"):
         Sender(name="n", address="a@b.example", list_id=list_id)
+
+
+def test_return_domain() -> None:
+    """Return paths have the sender's domain, unless another one is named, which has to be a domain."""
+    plain = Sender(name="n", address="a@b.example", list_id="l")
+    other = Sender(name="n", address="a@b.example", list_id="l", return_domain="r.b.example")
+    assert (plain.bounces_to, other.bounces_to) == ("b.example", "r.b.example")
+    with pytest.raises(SettingsError, match="domain of return paths"):
+        Sender(name="n", address="a@b.example", list_id="l", return_domain="r b")

@@ -173,6 +173,7 @@ HOSTILE: dict[str, bytes] = {
     "100,000 headers": b"".join(b"X-%d: x\n" % n for n in range(100_000)) + b"\nx",
     "a header of 100,000 lines": b"X: x\n" + b" x\n" * 100_000 + b"\nx",
     "a content type without end": b"Content-Type: multipart/mixed; " + b";" * 500_000 + b"\n\nx",
+    "a million lines": b"Subject: x\n\n" + b"\n" * 1_000_000,
     "carriage returns alone": b"Content-Type: a/b; " + b";" * 20_000 + b"\r\rx",
 }
 
@@ -197,7 +198,7 @@ ODD_BYTES: dict[str, bytes] = {
     "no boundary": b"Content-Type: multipart/report; report-type=delivery-status\n\nx",
     "a report of nothing": b"Content-Type: message/delivery-status\n\n",
     "a line without end": b"Subject: failure notice\n\nHi. This is the qmail-send program" + b" <" * 100_000,
-    "a long odd one": b"Subject: failure notice\n\n" + b"Hi. This is the qmail-send\n" * 20_000,
+    "a long odd one": b"Subject: failure notice\n\n" + b"Hi. This is the qmail-send, at length\n" * 9_000,
     "unix line": b"From x Fri Nov 20\nSubject: x\n\nx",
 }
 
@@ -228,6 +229,12 @@ def test_a_detector_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("digest.deliver.dsn.all_failures", broken)
     assert read(ODD["qmail"][0].encode()).sort is Sort.UNRELATED
+
+
+def test_an_odd_one_without_a_sender() -> None:
+    """One of flufl.bounce's detectors breaks on a mail without From; those behind it are asked all the same."""
+    mail = ODD["qmail"][0].replace("From: MAILER-DAEMON@relay.example.net\n", "", 1)
+    assert read(mail.encode()).sort is Sort.BOUNCE
 
 
 def test_a_part_without_text() -> None:

@@ -209,7 +209,7 @@ READS = {
     "generations": {"copy", "current", "identity", "keep", "marked", "parse", "seen"},
     "history": {"entered", "listings", "seen_in", "texts"},
     "deliveries": {"signers"},
-    "ledger": {"balance", "has_mailed", "history", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
+    "ledger": {"balance", "find", "has_mailed", "history", "latest", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
     "joins": {"joins"},
     "names": {"split_papers", "split_texts", "web"},
     "papers": {"every", "get", "names", "search", "shown", "total"},

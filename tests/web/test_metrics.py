@@ -58,10 +58,11 @@ def test_an_empty_store(database: Database, tmp_path: Path) -> None:
     found = scraped(make_app(database, tmp_path))
     assert found.pop(("digest_deliveries", ("planned",))) == 0
     assert found.pop(("digest_subscribers", ("active",))) == 0
+    assert found.pop(("digest_bounces", ("hard",))) == 0
     assert {
         key: value
         for key, value in found.items()
-        if key[0] not in ("digest_deliveries", "digest_subscribers")
+        if key[0] not in ("digest_deliveries", "digest_subscribers", "digest_bounces")
     } == {
         ("digest_source_papers", ("folder",)): 0,
         ("digest_source_short", ("folder",)): 0,
