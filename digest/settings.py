@@ -612,7 +612,7 @@ class Settings(BaseSettings):
 
     @property
     def sender_domain(self) -> str:
-        """The domain that signs, and that bounces come back to."""
+        """The domain that From names, and that signs."""
         return self.sender_address.rpartition("@")[2].lower()
 
     @property

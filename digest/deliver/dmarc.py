@@ -12,12 +12,15 @@ _POLICIES = {
     "quarantine": "p=quarantine: what is not yours is put aside",
     "reject": "p=reject: what is not yours is refused",
 }
+#: Where we do not sign, passing hangs on what the relay signs for.
+_RELAY_SIGNS = "look into a mail to yourself for dkim=pass with header.d of your domain; or let digest sign: `digest dkim keygen`"
 
 
-def judge(dns: Dns, domain: str, *, signed_here: bool) -> Finding:
+def judge(dns: Dns, domain: str, *, bounces_to: str, signed_here: bool) -> Finding:
     """Look at the DMARC record of the sender's domain, or at that of a domain above it.
 
     Args:
+        bounces_to: The domain of return paths, which SPF is asked about.
         signed_here: Whether we sign, for this very domain; else the relay does, for a domain that is not known.
 
     Raises:
@@ -26,7 +29,8 @@ def judge(dns: Dns, domain: str, *, signed_here: bool) -> Finding:
     for name in _names(domain):
         found = [text for text in dns.texts(name) if text.replace(" ", "").startswith("v=DMARC1")]
         if found:
-            return _judged(name, found, above=name != f"_dmarc.{domain}", signed_here=signed_here)
+            above = name != f"_dmarc.{domain}"
+            return _judged(name, found, domain, above=above, bounces_to=bounces_to, signed_here=signed_here)
     return failed(
         "DMARC",
         f"there is no record at _dmarc.{domain}: large receivers ask every sender for one",
@@ -41,7 +45,9 @@ def _names(domain: str) -> Iterator[str]:
         yield f"_dmarc.{'.'.join(labels[start:])}"
 
 
-def _judged(name: str, found: list[str], *, above: bool, signed_here: bool) -> Finding:
+def _judged(
+    name: str, found: list[str], domain: str, *, above: bool, bounces_to: str, signed_here: bool
+) -> Finding:
     if len(found) > 1:
         return failed(
             "DMARC",
@@ -64,8 +70,21 @@ def _judged(name: str, found: list[str], *, above: bool, signed_here: bool) -> F
         return warning(
             "DMARC",
             f"{words}. It wants signatures for the very domain of From (adkim=s), and the relay signs",
-            "look into a mail to yourself for dkim=pass with header.d of your domain; or let digest sign: `digest dkim keygen`",
+            _RELAY_SIGNS,
+        )
+    if not _aligned(domain, bounces_to, strict=said.get("aspf", "r").lower() == "s"):
+        return warning(
+            "DMARC",
+            f"{words}. SPF is asked about {bounces_to}, which does not count for {domain}, and the relay signs",
+            _RELAY_SIGNS,
         )
     return ok(
         "DMARC", f"{words}. It passes by SPF, or by the relay's signature where that is for your domain"
     )
+
+
+def _aligned(domain: str, other: str, *, strict: bool) -> bool:
+    """Whether one stands for the other; two below a third, which may be one owner's, are not taken for that."""
+    if strict:
+        return domain == other
+    return f".{domain}".endswith(f".{other}") or f".{other}".endswith(f".{domain}")

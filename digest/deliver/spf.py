@@ -187,7 +187,7 @@ def _matches(dns: Dns, policy: Policy, term: Term, address: Address) -> bool:
 
 
 def judge(dns: Dns, domain: str, senders: Sequence[Address], *, own: bool) -> list[Finding]:
-    """Look at the SPF record of the domain that bounces come back to, which is the sender's.
+    """Look at the SPF record of the domain that bounces come back to: it is that one which receivers ask about.
 
     Args:
         senders: Addresses that mail comes from; none where they are not known.

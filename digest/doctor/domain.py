@@ -66,9 +66,20 @@ def asked(check: str, question: Callable[[], Iterator[Finding] | list[Finding]])
 
 
 def look(
-    dns: Dns, domain: str, *, relays: Sequence[RelayUrl], hello: str | None, signed_here: bool
+    dns: Dns,
+    domain: str,
+    *,
+    bounces_to: str,
+    relays: Sequence[RelayUrl],
+    hello: str | None,
+    signed_here: bool,
 ) -> Iterator[Finding]:
-    """SPF, DMARC, where bounces go, and the names of the senders."""
+    """SPF, DMARC, where bounces go, and the names of the senders.
+
+    Args:
+        domain: Of From.
+        bounces_to: Of return paths.
+    """
     machines = Senders(addresses=(), own=False)
     try:
         machines = senders(dns, relays, hello)
@@ -76,9 +87,11 @@ def look(
         yield failed("sending address", str(error), _SILENT)
     else:
         yield from asked("PTR", lambda: _reverse(dns, machines, any_relay=bool(relays)))
-    yield from asked("SPF", lambda: spf.judge(dns, domain, machines.addresses, own=machines.own))
-    yield from asked("DMARC", lambda: [dmarc.judge(dns, domain, signed_here=signed_here)])
-    yield from asked("MX", lambda: [_bounces(dns, domain)])
+    yield from asked("SPF", lambda: spf.judge(dns, bounces_to, machines.addresses, own=machines.own))
+    yield from asked(
+        "DMARC", lambda: [dmarc.judge(dns, domain, bounces_to=bounces_to, signed_here=signed_here)]
+    )
+    yield from asked("MX", lambda: [_bounces(dns, bounces_to)])
 
 
 def _reverse(dns: Dns, machines: Senders, *, any_relay: bool) -> Iterator[Finding]:

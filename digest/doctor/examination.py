@@ -54,7 +54,7 @@ def _part(name: str, findings: Iterator[Finding]) -> Part:
 def _relay(app: App) -> Iterator[Finding]:
     if not app.settings.relay.url:
         return  # told among the settings
-    sender = f"bounce+doctor@{app.sender.domain}"
+    sender = f"bounce+doctor@{app.sender.bounces_to}"
     for key, table in app.settings.relay_tables.items():
         try:
             url = parse_url(table.url, key=key)
@@ -86,6 +86,7 @@ def _domain(app: App) -> Iterator[Finding]:
     yield from domain.look(
         dns,
         settings.sender_domain,
+        bounces_to=app.sender.bounces_to.lower(),
         relays=_urls(settings),
         hello=settings.relay.hello,
         signed_here=signed_here,

@@ -48,7 +48,7 @@ def test_records(zone: dict[str, list[str]], signed: bool, state: str, says: str
     """One record with a policy is well, at the domain or above it; all else is told with what to write."""
     with DnsServer({(name, "TXT"): texts for name, texts in zone.items()}) as server:
         dns = Resolver([("127.0.0.1", server.port)], timeout_s=5)
-        found = dmarc.judge(dns, "news.example.org", signed_here=signed)
+        found = dmarc.judge(dns, "news.example.org", bounces_to="news.example.org", signed_here=signed)
     assert (found.check, found.state) == ("DMARC", state)
     assert says in found.says
     assert bool(found.todo) == (state != "ok")
@@ -57,9 +57,37 @@ def test_records(zone: dict[str, list[str]], signed: bool, state: str, says: str
 def test_never_as_far_up_as_everybody() -> None:
     """A record is looked for down to two labels: `org` has no say."""
     with DnsServer({}) as server:
-        dmarc.judge(Resolver([("127.0.0.1", server.port)], timeout_s=5), "a.b.example.org", signed_here=True)
-        dmarc.judge(Resolver([("127.0.0.1", server.port)], timeout_s=5), "localhost", signed_here=True)
+        dmarc.judge(
+            Resolver([("127.0.0.1", server.port)], timeout_s=5),
+            "a.b.example.org",
+            bounces_to="x",
+            signed_here=True,
+        )
+        dmarc.judge(
+            Resolver([("127.0.0.1", server.port)], timeout_s=5), "localhost", bounces_to="x", signed_here=True
+        )
         names = [name for name, _ in server.asked]
     assert names == [
         f"_dmarc.{name}" for name in ("a.b.example.org", "b.example.org", "example.org", "localhost")
     ]
+
+
+@pytest.mark.parametrize(
+    ("bounces_to", "aspf", "state"),
+    [
+        ("example.org", "r", "ok"),
+        ("bounces.example.org", "r", "ok"),
+        ("bounces.example.org", "s", "warning"),
+        ("example.org", "s", "ok"),
+        ("badexample.org", "r", "warning"),
+        ("example.net", "r", "warning"),
+    ],
+)
+def test_return_paths_elsewhere(bounces_to: str, aspf: str, state: str) -> None:
+    """SPF counts where return paths are of the domain of From, or below or above it; our own signature always does."""
+    with DnsServer({("_dmarc.example.org", "TXT"): [f"v=DMARC1; p=none; aspf={aspf}"]}) as server:
+        dns = Resolver([("127.0.0.1", server.port)], timeout_s=5)
+        found = dmarc.judge(dns, "example.org", bounces_to=bounces_to, signed_here=False)
+        signed = dmarc.judge(dns, "example.org", bounces_to=bounces_to, signed_here=True)
+    assert (found.state, signed.state) == (state, "ok")
+    assert (f"SPF is asked about {bounces_to}" in found.says) == (state == "warning")

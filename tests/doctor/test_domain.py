@@ -36,7 +36,9 @@ def look(
     """Findings by check, of a domain with some changes to what is well."""
     server.zone = {**WELL, **changes}
     relays = [parse_url(relay)] if relay else []
-    found = domain.look(dns, "example.org", relays=relays, hello=hello, signed_here=True)
+    found = domain.look(
+        dns, "example.org", bounces_to="example.org", relays=relays, hello=hello, signed_here=True
+    )
     return {each.check: each for each in found}
 
 
@@ -125,6 +127,24 @@ def test_faults(
     assert says in found[check].says
     assert found[check].todo
     assert sum(each.state != "ok" for each in found.values()) == 1
+
+
+def test_a_domain_of_return_paths(server: DnsServer, dns: Resolver) -> None:
+    """SPF and MX are those of the domain that return paths are of; DMARC stays that of From."""
+    server.zone = {
+        ("bounces.example.org", "TXT"): ["v=spf1 -all"],
+        ("bounces.example.org", "MX"): ["10 mx.example.org."],
+        ("mx.example.org", "A"): ["203.0.113.8"],
+        ("_dmarc.example.org", "TXT"): ["v=DMARC1; p=none"],
+    }
+    found = list(
+        domain.look(
+            dns, "example.org", bounces_to="bounces.example.org", relays=[], hello=None, signed_here=True
+        )
+    )
+    assert [each.state for each in found] == ["ok", "ok", "ok"]
+    assert ("_dmarc.example.org", "TXT") in server.asked
+    assert not any(name == "example.org" for name, _ in server.asked)
 
 
 # -- keys ------------------------------------------------------------------------------------------------
