@@ -403,7 +403,7 @@ class App:
         return deliver(
             self.database,
             self.relay,
-            self.composers.message,
+            self.composers.draft,
             self.deliver_policy,
             clock=self.clock,
             claims=self.settings.data_dir / "claims",

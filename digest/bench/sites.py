@@ -79,7 +79,7 @@ class Site:
         return deliver(
             self.app.database,
             self.app.relay,
-            self.composer.message,
+            self.composer.draft,
             self.app.deliver_policy,
             clock=self.app.clock,
             claims=self.app.settings.data_dir / "claims",

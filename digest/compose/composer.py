@@ -15,7 +15,7 @@ from digest.compose.inert import web_url
 from digest.compose.letters import LETTERS
 from digest.compose.links import MailLinks
 from digest.compose.memo import Memo
-from digest.compose.message import Message
+from digest.compose.message import Draft, Message
 from digest.compose.mime import Envelopes, subject_header
 from digest.compose.preview import html_part
 from digest.compose.quoted import quoted, quoted_html
@@ -92,10 +92,15 @@ class Composer:
         self._room_bytes = html_budget_bytes - longest.html_bytes - _SLOTS_BYTES
 
     def message(self, delivery: Delivery, papers: Papers) -> Message:
-        """The mail of a delivery of any kind; `papers` may be empty where it is not a digest."""
-        return self.digest(delivery, papers) if delivery.kind is Kind.DIGEST else self._letter(delivery)
+        """The mail of a delivery of any kind; see `draft`."""
+        message, _hash = self.draft(delivery, papers).sealed()
+        return message
 
-    def digest(self, delivery: Delivery, papers: Papers) -> Message:
+    def draft(self, delivery: Delivery, papers: Papers) -> Draft:
+        """The mail of a delivery, not signed yet; `papers` may be empty where it is not a digest."""
+        return self._digest_of(delivery, papers) if delivery.kind is Kind.DIGEST else self._letter(delivery)
+
+    def _digest_of(self, delivery: Delivery, papers: Papers) -> Draft:
         """One reader's digest.
 
         Args:
@@ -121,11 +126,11 @@ class Composer:
         html += frames.html_foot.filled(html_values)
         subject = self._subject(len(shown), shown[0].short_title)
         more_headers = self._envelopes.bulk_headers(leave)
-        return self._envelopes.message(delivery, subject=subject, text=text, html=html, more=more_headers)
+        return self._envelopes.draft(delivery, subject=subject, text=text, html=html, more=more_headers)
 
     def summary(self, delivery: Delivery, papers: Papers) -> Summary:
         """What a digest comes to; it is composed anew, so not for the way of every mail."""
-        message = self.digest(delivery, papers)
+        message = self.message(delivery, papers)
         shown = self._fitting(self._pieces(delivery, papers))
         left_out = len(delivery.picks) - shown
         limit = self._html_budget_bytes // 1000
@@ -208,7 +213,7 @@ class Composer:
 
         return self._frames.get((day, edition, count, more), make)
 
-    def _letter(self, delivery: Delivery) -> Message:
+    def _letter(self, delivery: Delivery) -> Draft:
         """A mail of one reader, or of the operator, rendered whole: there are few of them.
 
         No list headers: it is no list that one could leave, and RFC 8058 is for those. A mailbox would offer to
@@ -218,7 +223,7 @@ class Composer:
         mail = self._mails[delivery.kind]
         own = LETTERS[delivery.kind](self._links, delivery)
         given = {**self._site, "address": delivery.recipient, **own}
-        return self._envelopes.message(
+        return self._envelopes.draft(
             delivery,
             subject=subject_header(render(mail.subject, given)),
             text=[quoted(render(mail.text, given))],

@@ -140,13 +140,13 @@ class Dkim:
         self._key = key
         self._signers: dict[str, tuple[_Signer, ...]] = {}
 
-    def headers(self, signed_by: str, headers: bytes, body: bytes, at: dt.datetime) -> bytes:
+    def headers(self, signed_by: str, headers: bytes, body_hash: bytes, at: dt.datetime) -> bytes:
         """The signatures of a mail, one header for each key; they go in front of its headers.
 
         Args:
             signed_by: Selectors, with a blank between; of none there is no signature.
             headers: The header block as we write it, each field ending in CRLF, folded at blanks.
-            body: The body, ending in one CRLF and no empty line, as `simple` wants it.
+            body_hash: SHA-256 of the body, which ends in one CRLF and no empty line, as `simple` wants it.
             at: When the mail was planned.
 
         Raises:
@@ -159,7 +159,7 @@ class Dkim:
             keys = [self._key(selector) for selector in signed_by.split()]
             signers = self._signers[signed_by] = tuple([_Signer(self._domain, key) for key in keys])
         names, fields = relaxed(headers)
-        hashed = b" t=%d; bh=%b;" % (int(at.timestamp()), _base64(hashlib.sha256(body).digest()))
+        hashed = b" t=%d; bh=%b;" % (int(at.timestamp()), _base64(body_hash))
         return b"".join([signer.header(names, fields, hashed) for signer in signers])
 
 

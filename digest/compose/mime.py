@@ -18,7 +18,7 @@ from digest.compose.dkim import Dkim
 from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.compose.inert import line
 from digest.compose.links import MailLinks
-from digest.compose.message import Message
+from digest.compose.message import Draft
 from digest.compose.sender import Sender
 from digest.deliver.delivery import Delivery
 from digest.errors import DigestError
@@ -63,7 +63,7 @@ class Envelopes:
         line = f"List-Unsubscribe: <{leave}>, <mailto:{self._mailto}?subject=leave%20{token}>\r\n"
         return line.encode("ascii") + self._bulk
 
-    def message(
+    def draft(
         self,
         delivery: Delivery,
         *,
@@ -71,17 +71,14 @@ class Envelopes:
         text: Iterable[bytes],
         html: Iterable[bytes],
         more: bytes = b"",
-    ) -> Message:
-        """Close one mail.
+    ) -> Draft:
+        """Close one mail, but for its signatures.
 
         Args:
             subject: The Subject header, encoded.
             text: Encoded pieces of the text part, the last one ending in a line break of the text.
             html: The same of the HTML part.
             more: Further headers.
-
-        Raises:
-            SettingsError: A key that signs this mail cannot be had.
         """
         boundary = _boundary(delivery.message_id)
         headers = b"".join((self._headers(delivery, subject, boundary), more))
@@ -91,12 +88,15 @@ class Envelopes:
             b"\r\n--%s--\r\n" % boundary,
         )
         body = b"".join((first, _TEXT_PART, *text, between, _HTML_PART, *html, last))
-        signatures = self._dkim.headers(delivery.signed_by, headers, body, delivery.planned_at)
-        return Message(
+        return Draft(
             sender=self._links.return_path(delivery.id, self._sender.bounces_to),
             recipient=delivery.recipient,
-            data=b"".join((signatures, headers, b"\r\n", body)),
+            headers=headers,
+            body=body,
             sound=True,
+            signed_by=delivery.signed_by,
+            planned_at=delivery.planned_at,
+            signing=self._dkim.headers,
         )
 
     def _headers(self, delivery: Delivery, subject: bytes, boundary: bytes) -> bytes:

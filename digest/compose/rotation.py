@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from digest.compose.composer import Composer, Papers
-from digest.compose.message import Message
+from digest.compose.message import Draft
 from digest.deliver.delivery import Delivery
 
 #: Between the making of a key and its first mail: more than the clocks of two machines are apart, or a commit takes.
@@ -56,13 +56,13 @@ class Composers:
         self._keys: tuple[dt.datetime, Sequence[Key]] | None = None
         self._made: dict[bytes, Composer] = {}
 
-    def message(self, delivery: Delivery, papers: Papers) -> Message:
-        """The mail of a delivery; see `Composer.message`."""
+    def draft(self, delivery: Delivery, papers: Papers) -> Draft:
+        """The mail of a delivery; see `Composer.draft`."""
         secret = key_at(self._known(delivery.planned_at), delivery.planned_at).secret
         composer = self._made.get(secret)
         if composer is None:
             composer = self._made[secret] = self._make(secret)
-        return composer.message(delivery, papers)
+        return composer.draft(delivery, papers)
 
     def _known(self, planned_at: dt.datetime) -> Sequence[Key]:
         """All keys that can have been in force at this moment."""

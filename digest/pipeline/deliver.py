@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
-import hashlib
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from digest.compose.message import Message
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.lease import LeasePolicy
 from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, next_streak
 from digest.deliver.reply import Reply
 from digest.log import logger
-from digest.pipeline.ports import Relay
+from digest.pipeline.ports import Draft, Relay
 from digest.pipeline.restored import Lookout
 from digest.pipeline.senders import Built, Desk, Sender
 from digest.rank.selection import EditionPaper
@@ -34,19 +33,23 @@ from digest.store import claimants, deliveries, editions
 from digest.store.database import Database
 from digest.store.deliveries import Result
 
+#: Messages that a thread is given to seal: to wake it for each took as long as a quarter of a signature.
+_SEALED_AT_ONCE = 8
+
 _log = logger("deliver")
 
 
 class Build(Protocol):
     """Composes the bytes of any kind of delivery."""
 
-    def __call__(self, delivery: Delivery, papers: Mapping[tuple[int, int], EditionPaper]) -> Message: ...
+    def __call__(self, delivery: Delivery, papers: Mapping[tuple[int, int], EditionPaper]) -> Draft: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverPolicy:
     connections: int = 8  #: to the relay at once, one sender each
     batch: int = 128  #: deliveries claimed at a time
+    sealers: int = 2  #: threads that sign
     lease: LeasePolicy = field(default_factory=LeasePolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -119,11 +122,13 @@ def _take_back(database: Database, claims: Path, policy: DeliverPolicy, *, now: 
 
 
 class _Run:
-    """One delivery run: this thread claims, builds, begins, settles, and takes messages on over open connections.
+    """One delivery run: this thread claims, composes, begins, settles, and takes messages on over open connections.
 
     All that has come back to the desk is committed together: with one fsync for n senders, the price of a durable
     result falls with the number of connections. One thread does nearly all, because threads that compute in Python
-    only take turns: with a builder, committers and senders apart, half of the time went into waking one another.
+    only take turns: with composers, committers and senders apart, half of the time went into waking one another, and
+    even a thread that did nothing but wait for the disk cost more than the wait. Signing alone is done by others, a few
+    messages at a time: it lets go of the interpreter.
     """
 
     def __init__(
@@ -149,6 +154,8 @@ class _Run:
         self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
         self._idle, self._busy = list(self._senders), set[Sender]()
         self._papers: dict[tuple[int, int], EditionPaper] = {}
+        self._sealers = ThreadPoolExecutor(policy.sealers)
+        self._sealing = 0  # messages that sealers have
         self._ready: deque[Built] = deque()
         self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
@@ -159,7 +166,7 @@ class _Run:
     def all(self, only: Collection[int] | None, limit: int | None) -> dict[Status, int]:
         """Claim, build and hand over until nothing is due, the run pauses or is told to stop."""
         try:
-            self._serve(self._builds(only, limit))
+            self._serve(self._drafts(only, limit))
         finally:
             self._wind_up()
         if self._error is not None:
@@ -170,25 +177,46 @@ class _Run:
     def _halted(self) -> bool:
         return self._stop.is_set() or self.paused is not None or self._error is not None
 
-    def _serve(self, builds: Iterator[Built]) -> None:
+    def _serve(self, drafts: Iterator[tuple[Delivery, Draft]]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
         while True:
-            # A message for each sender is kept ready. They are built before a look at the desk: meanwhile other
-            # senders come back to it, and share the next commit.
-            self._ready.extend(islice(builds, len(self._senders) - len(self._ready)))
-            done = self._halted or not self._ready
+            # Composed before a look at the desk: meanwhile other senders come back to it, and share the next commit.
+            self._stock_up(drafts)
+            done = self._halted or not (self._ready or self._sealing)
             for built in self._commit(len(self._idle)):
                 sender = self._idle.pop()
                 self._busy.add(sender)
                 sender.give(built)
-            if self._busy:
+            if self._busy or self._sealing:
                 self._come_back()
             elif done:
                 return
 
+    def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft]]) -> None:
+        """Have as many messages ready, or being sealed, as there are senders."""
+        wanted = 0 if self._halted else len(self._senders) - len(self._ready) - self._sealing
+        to_sign = []
+        for delivery, draft in islice(drafts, wanted):
+            if draft.signed_by:
+                to_sign.append((delivery, draft))
+            else:
+                self._take_in(self._sealed(delivery, draft))
+        for start in range(0, len(to_sign), _SEALED_AT_ONCE):
+            chunk = to_sign[start : start + _SEALED_AT_ONCE]
+            self._sealing += len(chunk)
+            self._sealers.submit(self._seal, chunk)
+
+    def _seal(self, chunk: Sequence[tuple[Delivery, Draft]]) -> None:
+        """Done by a sealer."""
+        self._desk.bring([self._sealed(delivery, draft) for delivery, draft in chunk])
+
     def _come_back(self) -> None:
-        """Wait for a sender, take all who are there, and what their relay said."""
-        for sender in self._desk.wait():
+        """Wait for senders and sealers; take what they come with."""
+        back = self._desk.wait(len(self._busy) // 2)
+        for one in self._desk.brought():
+            self._sealing -= 1
+            self._take_in(one)
+        for sender in back:
             self._busy.discard(sender)
             if sender.error is not None:
                 self._error = sender.error
@@ -196,6 +224,14 @@ class _Run:
             self._idle.append(sender)
             if sender.handed is not None and sender.reply is not None:
                 self._judge(sender.handed.delivery, sender.reply)
+
+    def _take_in(self, one: Built | Result) -> None:
+        if isinstance(one, Built):
+            self._ready.append(one)
+        else:
+            self._note(one)
+
+    # -- the ledger -----------------------------------------------------------------------------
 
     def _commit(self, places: int) -> list[Built]:
         """Make results durable and begin as many messages, in one commit; returns those to be handed over.
@@ -223,8 +259,9 @@ class _Run:
 
     def _wind_up(self) -> None:
         """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
-        while self._busy:
+        while self._busy or self._sealing:
             self._come_back()
+        self._sealers.shutdown()
         for sender in self._senders:
             sender.stop()
         for sender in self._senders:
@@ -234,8 +271,10 @@ class _Run:
             deliveries.settle(conn, self._results, claimant=self._claimant, now=self._clock())
             deliveries.release(conn, self._claimant)
 
-    def _builds(self, only: Collection[int] | None, limit: int | None) -> Iterator[Built]:
-        """Claim in batches and build one by one, as they are asked for."""
+    # -- what is due ----------------------------------------------------------------------------
+
+    def _drafts(self, only: Collection[int] | None, limit: int | None) -> Iterator[tuple[Delivery, Draft]]:
+        """Claim in batches and compose one by one, as they are asked for."""
         left = limit
         while not self._halted and left != 0:
             batch = self._policy.batch if left is None else min(self._policy.batch, left)
@@ -244,9 +283,9 @@ class _Run:
                 return
             left = None if left is None else left - len(claimed)
             for delivery in claimed:
-                built = self._built(delivery)
-                if built is not None:
-                    yield built
+                draft = self._drafted(delivery)
+                if draft is not None:
+                    yield delivery, draft
 
     def _claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
         now = self._clock()
@@ -274,21 +313,27 @@ class _Run:
             self._lookout.keep()
         return claimed
 
-    def _built(self, delivery: Delivery) -> Built | None:
-        """Build a message; bytes that cannot be built, or differ from an earlier try's, are parked (R10)."""
+    def _drafted(self, delivery: Delivery) -> Draft | None:
         try:
-            message = self._build(delivery, self._papers)
+            return self._build(delivery, self._papers)
         except Exception as error:  # whatever a paper or a template does, the others are mailed
-            self._unbuilt(delivery, error)
+            self._note(self._unbuilt(delivery, error))
             return None
-        body_hash = hashlib.sha256(message.data).hexdigest()
+
+    def _sealed(self, delivery: Delivery, draft: Draft) -> Built | Result:
+        """Close a message; bytes that cannot be had, or differ from an earlier try's, are parked (R10)."""
+        try:
+            message, body_hash = draft.sealed()
+        except Exception as error:  # the others are mailed
+            return self._unbuilt(delivery, error)
         # Where no try counts, a relay refused us before it heard of the reader: a mended setting may change the bytes.
         if delivery.attempts and delivery.body_hash not in (None, body_hash):
-            self._park(delivery, "the bytes differ from the first try's: was a template or setting changed?")
-            return None
+            reason = "the bytes differ from the first try's: was a template or setting changed?"
+            _log.error("delivery parked", delivery_id=delivery.id, reason=reason)
+            return Result(delivery_id=delivery.id, status=Status.FAILED, reply=reason)
         return Built(delivery, message, body_hash)
 
-    def _unbuilt(self, delivery: Delivery, error: Exception) -> None:
+    def _unbuilt(self, delivery: Delivery, error: Exception) -> Result:
         verdict = judge_unbuilt(
             f"{type(error).__name__}: {error}",
             delivery_id=delivery.id,
@@ -300,11 +345,7 @@ class _Run:
         # Where it broke, without the error's own words, which may hold an address: the verdict's do not.
         lines = "".join(traceback.format_tb(error.__traceback__))
         _log.error("message not built", delivery_id=delivery.id, reason=verdict.detail, exception=lines)
-        self._note(_result(delivery, verdict))
-
-    def _park(self, delivery: Delivery, reason: str) -> None:
-        _log.error("delivery parked", delivery_id=delivery.id, reason=reason)
-        self._note(Result(delivery_id=delivery.id, status=Status.FAILED, reply=reason))
+        return _result(delivery, verdict)
 
     def _judge(self, delivery: Delivery, reply: Reply) -> None:
         """Note what came of a try, and pause the run where its site is in trouble rather than its reader."""

@@ -1,4 +1,4 @@
-"""What delivery asks of a relay; `digest.relay` has the ones that do it."""
+"""What delivery asks of whoever composes and of a relay; `digest.compose` and `digest.relay` have those that do it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ from typing import Protocol, runtime_checkable
 
 from digest.compose.message import Message
 from digest.deliver.reply import Reply
+
+
+class Draft(Protocol):
+    """A mail that is composed; to sign it takes long, and is left to another thread."""
+
+    @property
+    def signed_by(self) -> str:
+        """What signs it; nothing where it is not signed."""
+        ...
+
+    def sealed(self) -> tuple[Message, str]:
+        """Sign it; returns it with a hash of its bytes, the same at every try."""
+        ...
 
 
 class Connection(Protocol):

@@ -12,6 +12,7 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE
@@ -20,7 +21,10 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Delivery
 from digest.deliver.reply import Reply
 from digest.pipeline.ports import Handing, Relay, SteppedConnection
+from digest.store.deliveries import Result
 
+#: Longest wait for one more to share a commit.
+_MORE_S = 0.001
 #: Between two looks for messages whose time is over; their deadlines are minutes.
 _LOOK_S = 0.5
 #: Told once, then not again until it is waited for anew: a relay that closes an idle connection wakes nobody.
@@ -36,21 +40,27 @@ class Built:
 
     delivery: Delivery
     message: Message
-    body_hash: str
+    body_hash: str  #: of all its bytes
 
 
 class Desk:
-    """Where one thread waits for senders, and takes on what they have on the way."""
+    """Where one thread waits for senders and for messages, and takes on what senders have on the way."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._back: deque[Sender] = deque()
+        self._brought: deque[Built | Result] = deque()
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._woken, select.EPOLLIN)
         self._watched: dict[int, tuple[Sender, Handing]] = {}  # by file descriptor
         self._next_look = time.monotonic() + _LOOK_S
 
     # -- called by any thread -------------------------------------------------------------------
+
+    def bring(self, sealed: Iterable[Built | Result]) -> None:
+        """Bring messages that are ready, and what came of those that could not be made so."""
+        self._brought.extend(sealed)
+        self._ring()
 
     def come_back(self, sender: Sender) -> None:
         """Be there, with a reply or an error."""
@@ -72,20 +82,35 @@ class Desk:
         self._watched[descriptor] = sender, handing
         self._arm(descriptor, handing.event)
 
-    def wait(self) -> list[Sender]:
-        """Wait until a sender is back; returns all who are."""
-        while not self._back:
-            self._take_on()
+    def wait(self, enough: int) -> list[Sender]:
+        """Wait until a sender is back or something was brought; returns the senders who are back.
+
+        Args:
+            enough: While fewer are back, a millisecond is waited for one more: what is written down together costs
+                one commit.
+        """
+        while not (self._back or self._brought):
+            self._take_on(_LOOK_S)
+        while len(self._back) < enough and self._take_on(_MORE_S):
+            pass
         return [self._back.popleft() for _ in range(len(self._back))]
 
-    def _take_on(self) -> None:
-        for descriptor, _events in self._epoll.poll(_LOOK_S):
+    def brought(self) -> Iterator[Built | Result]:
+        """What was brought since it was last asked."""
+        while self._brought:
+            yield self._brought.popleft()
+
+    def _take_on(self, most_s: float) -> bool:
+        """Take on what is ready, and wait for it at most so long; whether anything was."""
+        ready = self._epoll.poll(most_s)
+        for descriptor, _events in ready:
             if descriptor == self._woken:
                 os.read(self._woken, 4096)
             else:
                 self._advance(descriptor)
         if time.monotonic() >= self._next_look:
             self._end_what_is_late()
+        return bool(ready)
 
     def close(self) -> None:
         self._epoll.close()

@@ -72,7 +72,7 @@ def test_golden(name: str) -> None:
 
 def test_wire() -> None:
     """A digest keeps every rule of the wire, and its headers say what they should."""
-    message = composer().digest(FIVE, by_key(PAPERS))
+    message = composer().message(FIVE, by_key(PAPERS))
     wire = assert_wire(message.data)
     assert wire.headers["from"] == "Digest of the Example Lab <digest@example.org>"
     assert wire.headers["to"] == message.recipient == FIVE.recipient
@@ -90,7 +90,7 @@ def test_longest_header() -> None:
     links = Links("https://" + "b" * 192, [KEY])
     sender = dataclasses.replace(SENDER, address=f"{'?' * 64}@{'d' * 253}")
     widest = dataclasses.replace(FIVE, subscriber_id=2**63 - 1)
-    data = Composer(Templates.load(TEMPLATES), links, sender).digest(widest, by_key(PAPERS)).data
+    data = Composer(Templates.load(TEMPLATES), links, sender).message(widest, by_key(PAPERS)).data
     assert_wire(data)
     (line,) = (line for line in data.split(b"\r\n") if line.startswith(b"List-Unsubscribe:"))
     assert len(line) == 785
@@ -99,7 +99,7 @@ def test_longest_header() -> None:
 def test_mailto_of_a_strange_sender() -> None:
     """What means something in a mailto URI is escaped there: an address may hold it."""
     sender = dataclasses.replace(SENDER, address="a?b&c=d%e+f@example.org")
-    data = Composer(Templates.load(TEMPLATES), LINKS, sender).digest(FIVE, by_key(PAPERS)).data
+    data = Composer(Templates.load(TEMPLATES), LINKS, sender).message(FIVE, by_key(PAPERS)).data
     assert b">, <mailto:a%3Fb%26c%3Dd%25e+f@example.org?subject=leave%20" in data
 
 
@@ -228,7 +228,7 @@ def test_moved() -> None:
 
 def test_parts_alike() -> None:
     """Both parts hold the same papers in the same order, with the same reasons and links."""
-    wire = assert_wire(composer().digest(FIVE, by_key(PAPERS)).data)
+    wire = assert_wire(composer().message(FIVE, by_key(PAPERS)).data)
     parts = read(wire)
     parts["html"] = parts["html"].partition("<h1")[2].replace("<b ", "<b>").replace("&amp;", "&")
     for part in parts.values():
@@ -242,7 +242,7 @@ def test_parts_alike() -> None:
 
 def test_both_say() -> None:
     """Both parts say why, where to choose, pause and leave, from whom, of what day."""
-    wire = assert_wire(composer().digest(FIVE, by_key(PAPERS)).data)
+    wire = assert_wire(composer().message(FIVE, by_key(PAPERS)).data)
     preferences = LINKS.preferences(4711, 3)
     for part in read(wire).values():
         for said in (
@@ -271,7 +271,7 @@ def test_text_columns() -> None:
     """The text part has 72 columns, and a URL is never broken."""
     long = "https://papers.example.org/" + "a" * 200
     shown = [*PAPERS, paper(6, "A title of words " * 9, "An abstract of words. " * 9, url=long)]
-    wire = assert_wire(composer().digest(delivery(picks(shown)), by_key(shown)).data)
+    wire = assert_wire(composer().message(delivery(picks(shown)), by_key(shown)).data)
     for line in wire.text.splitlines():
         assert len(line) <= 72 or "://" in line
     assert f"Paper: {long}" in wire.text.splitlines()
@@ -280,7 +280,7 @@ def test_text_columns() -> None:
 def test_singular() -> None:
     """One paper is a paper, and one leftover is 1."""
     one = delivery(picks(PAPERS[:1]), leftover=1)
-    wire = assert_wire(composer().digest(one, by_key(PAPERS)).data)
+    wire = assert_wire(composer().message(one, by_key(PAPERS)).data)
     assert wire.headers["subject"].startswith("1 paper for you: Looking Twice")
     for part in read(wire).values():
         assert "1 paper for you" in part
@@ -290,7 +290,7 @@ def test_singular() -> None:
 def test_bare_paper() -> None:
     """What is not known of a paper leaves no trace: no link, no line of authors, no leftovers."""
     bare = paper(1, "\u200b", authors=("", "\u202e"))
-    wire = assert_wire(composer().digest(delivery(picks([bare])), by_key([bare])).data)
+    wire = assert_wire(composer().message(delivery(picks([bare])), by_key([bare])).data)
     assert wire.headers["subject"] == "1 paper for you: Untitled"
     assert "Paper" not in wire.text
     assert "on the web" not in wire.text
@@ -302,13 +302,13 @@ def test_bare_paper() -> None:
 
 def test_preheader() -> None:
     """A mailbox previews the papers that the subject does not name, or the only one."""
-    five = html_part(composer().digest(FIVE, by_key(PAPERS)))
+    five = html_part(composer().message(FIVE, by_key(PAPERS)))
     hidden = five.partition('class="hidden"')[2].partition("</div>")[0]
     assert "FoldNet: One Robot" in hidden
     assert "Diffusion Without the Wait" in hidden
     assert "A Note on Sorting" in hidden
     assert "Looking Twice" not in hidden
-    one = html_part(composer().digest(delivery(picks(PAPERS[:1])), by_key(PAPERS)))
+    one = html_part(composer().message(delivery(picks(PAPERS[:1])), by_key(PAPERS)))
     assert "Looking Twice" in one.partition('class="hidden"')[2].partition("</div>")[0]
 
 
@@ -316,19 +316,19 @@ def test_newest_edition() -> None:
     """A weekly digest is of the newest edition in it, whatever the order."""
     old = paper(9, "Old", edition_id=3, edition_date=dt.date(2026, 11, 16))
     weekly = delivery(picks([PAPERS[0], old]), leftover=2)
-    assert LINKS.edition(DAY) in text_part(composer().digest(weekly, by_key([*PAPERS, old])))
+    assert LINKS.edition(DAY) in text_part(composer().message(weekly, by_key([*PAPERS, old])))
 
 
 def test_deterministic() -> None:
     """The same delivery gives the same bytes, from a cold and a warm composer."""
     warm = composer()
-    first = warm.digest(FIVE, by_key(PAPERS))
-    assert warm.digest(FIVE, by_key(reversed(PAPERS))) == first
-    assert composer().digest(FIVE, by_key(PAPERS)) == first
+    first = warm.message(FIVE, by_key(PAPERS))
+    assert warm.message(FIVE, by_key(reversed(PAPERS))) == first
+    assert composer().message(FIVE, by_key(PAPERS)) == first
     later = dataclasses.replace(
         FIVE, attempts=3, body_hash="x", expires_at=FIVE.expires_at + dt.timedelta(days=1)
     )
-    assert warm.digest(later, by_key(PAPERS)) == first
+    assert warm.message(later, by_key(PAPERS)) == first
 
 
 @pytest.mark.parametrize(
@@ -345,11 +345,11 @@ def test_deterministic() -> None:
 def test_readers_apart(change: dict[str, object]) -> None:
     """One composer gives each reader their own mail: nothing of one stays for the next."""
     shared = composer()
-    shared.digest(FIVE, by_key(PAPERS))
+    shared.message(FIVE, by_key(PAPERS))
     other = dataclasses.replace(FIVE, **change)  # type: ignore[arg-type] # a table of changes has no types
-    message = shared.digest(other, by_key(PAPERS))
-    assert message == composer().digest(other, by_key(PAPERS))
-    assert message != shared.digest(FIVE, by_key(PAPERS))
+    message = shared.message(other, by_key(PAPERS))
+    assert message == composer().message(other, by_key(PAPERS))
+    assert message != shared.message(FIVE, by_key(PAPERS))
     if "recipient" in change:
         assert b"grace.reader" not in message.data
 
@@ -358,9 +358,9 @@ def test_revision() -> None:
     """A revised paper is another piece, and so is the same paper in another edition."""
     shared = composer()
     for changed in ({"revision_id": 11}, {"edition_id": 8}):
-        shared.digest(delivery(picks(PAPERS[:1])), by_key(PAPERS))
+        shared.message(delivery(picks(PAPERS[:1])), by_key(PAPERS))
         revised = dataclasses.replace(PAPERS[0], title="Revised", **changed)  # type: ignore[arg-type] # a table
-        assert "Revised" in text_part(shared.digest(delivery(picks([revised])), by_key([revised])))
+        assert "Revised" in text_part(shared.message(delivery(picks([revised])), by_key([revised])))
 
 
 def huge(count: int) -> dict[str, object]:
@@ -384,7 +384,7 @@ def test_budget() -> None:
     given = huge(60)
     crowded = delivery(given["picks"], leftover=5)  # type: ignore[arg-type] # built above
     composed = composer()
-    wire = assert_wire(composed.digest(crowded, given["papers"]).data)  # type: ignore[arg-type] # as above
+    wire = assert_wire(composed.message(crowded, given["papers"]).data)  # type: ignore[arg-type] # as above
     summary = composed.summary(crowded, given["papers"])  # type: ignore[arg-type] # as above
     assert 0 < summary.shown < 60
     assert summary.left_out == 60 - summary.shown
@@ -402,7 +402,7 @@ def test_budget() -> None:
 def test_budget_of_ordinary_mail() -> None:
     """Ten papers are far below it, and nothing is said."""
     summary = composer().summary(FIVE, by_key(PAPERS))
-    message = composer().digest(FIVE, by_key(PAPERS))
+    message = composer().message(FIVE, by_key(PAPERS))
     assert summary.shown == 5
     assert summary.left_out == 0
     assert summary.warnings == ()
@@ -419,15 +419,15 @@ def test_abstract_chars() -> None:
     """The benchmark's knob shows whole abstracts; the usual mail cuts them."""
     long = paper(1, "T", "A sentence of words. " * 100)
     one = delivery(picks([long]))
-    assert len(text_part(composer().digest(one, by_key([long])))) < 1_400
-    assert text_part(composer(abstract_chars=3_000).digest(one, by_key([long]))).count("sentence") == 100
+    assert len(text_part(composer().message(one, by_key([long])))) < 1_400
+    assert text_part(composer(abstract_chars=3_000).message(one, by_key([long]))).count("sentence") == 100
 
 
 def test_memory() -> None:
     """What a composer keeps grows with papers, not with readers."""
     composed = composer()
     for reader in range(200):
-        composed.digest(
+        composed.message(
             dataclasses.replace(FIVE, subscriber_id=reader, recipient=f"r{reader}@example.org"),
             by_key(PAPERS),
         )
@@ -440,20 +440,20 @@ def test_memory() -> None:
 def test_missing_paper() -> None:
     """A pick without its paper stops this mail, and says which."""
     with pytest.raises(DigestError, match="delivery 99: edition 7 has no paper 2"):
-        composer().digest(FIVE, by_key(PAPERS[:1]))
+        composer().message(FIVE, by_key(PAPERS[:1]))
 
 
 def test_no_picks() -> None:
     """A digest of nothing is not composed."""
     with pytest.raises(DigestError, match="delivery 99 has no picks"):
-        composer().digest(delivery(), {})
+        composer().message(delivery(), {})
 
 
 @pytest.mark.parametrize("address", ["", "a@b\r\nBcc: c@d.example", "grüße@example.org"])
 def test_bad_recipient(address: str) -> None:
     """A recipient that would break the To header is refused, whatever the ledger holds."""
     with pytest.raises(AddressError):
-        composer().digest(dataclasses.replace(FIVE, recipient=address), by_key(PAPERS))
+        composer().message(dataclasses.replace(FIVE, recipient=address), by_key(PAPERS))
 
 
 @pytest.mark.parametrize(
@@ -462,7 +462,7 @@ def test_bad_recipient(address: str) -> None:
 def test_bad_message_id(message_id: str) -> None:
     """So is a Message-ID that is none."""
     with pytest.raises(DigestError, match="no Message-ID"):
-        composer().digest(dataclasses.replace(FIVE, message_id=message_id), by_key(PAPERS))
+        composer().message(dataclasses.replace(FIVE, message_id=message_id), by_key(PAPERS))
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_bad_abstract_chars(chars: int) -> None:
 
 def test_dry_run() -> None:
     """A mail with dead links has the form of a live one, and no token."""
-    message = Composer(Templates.load(TEMPLATES), DeadLinks(LINKS.base_url), SENDER).digest(
+    message = Composer(Templates.load(TEMPLATES), DeadLinks(LINKS.base_url), SENDER).message(
         FIVE, by_key(PAPERS)
     )
     wire = assert_wire(message.data)

@@ -264,7 +264,7 @@ def test_whatever_it_says(mails: list[tuple[str, str, str, str]]) -> None:
         mail = delivery(
             picks([one]), recipient=f"{local}@example.net", signed_by=RSA_NAME, planned_at=LONG_AGO
         )
-        made.append(made_by.digest(mail, by_key([one])).data)
+        made.append(made_by.message(mail, by_key([one])).data)
     assert all(dkimpy_verifies(data, DNS) for data in made)
     assert opendkim_verifies(made, DNS) == [True] * len(made)
 

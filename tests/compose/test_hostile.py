@@ -45,7 +45,7 @@ def test_inert(text: str) -> None:
     reason = Reason(kind=ReasonKind.INTEREST, label=text, words=(text, "word"))
     bad = paper(1, text, text, authors=(text, "Ada"), url=text, code_url=f"javascript:{text}")
     good = paper(2, "A quiet paper", "It says little.", url="https://papers.example.org/2")
-    mail = composer().digest(delivery(picks([bad, good], [(reason,), (reason,)])), by_key([bad, good]))
+    mail = composer().message(delivery(picks([bad, good], [(reason,), (reason,)])), by_key([bad, good]))
     wire = assert_wire(mail.data)
     assert mail.data.count(b"\r\n--=_") == 3
     assert b"\r\nBcc" not in mail.data
@@ -69,7 +69,7 @@ def test_literal(name: str) -> None:
     """What looks like code is shown as it was written, in the text part and in the subject."""
     text = " ".join(HOSTILE[name].split())
     one = paper(1, text, text)
-    wire = assert_wire(composer().digest(delivery(picks([one])), by_key([one])).data)
+    wire = assert_wire(composer().message(delivery(picks([one])), by_key([one])).data)
     assert " ".join(wire.text.split()).count(text) == 2
     assert wire.headers["subject"] == f"1 paper for you: {text}"
 
@@ -78,7 +78,7 @@ def test_subject_is_one_line() -> None:
     """A title with line breaks, or of any length, makes one Subject of moderate length."""
     for text in ("a\r\n b\nc " * 100, "多言語" * 1_000, "=?utf-8?q?" * 100):
         one = paper(1, text)
-        wire = assert_wire(composer().digest(delivery(picks([one])), by_key([one])).data)
+        wire = assert_wire(composer().message(delivery(picks([one])), by_key([one])).data)
         assert len(wire.headers["subject"]) <= len("1 paper for you: ") + 60
 
 

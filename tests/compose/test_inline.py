@@ -126,13 +126,13 @@ def bare(page: str) -> str:
 
 def test_as_if_per_message() -> None:
     """Inlined once and joined from pieces, a digest is what premailer makes of that very message."""
-    sent = html_part(composer().digest(FIVE, by_key(PAPERS)))
+    sent = html_part(composer().message(FIVE, by_key(PAPERS)))
     assert bare(sent) == bare(whole(values()))
 
 
 def test_pieces_are_the_page() -> None:
     """The joined pieces are the template rendered whole, but for blank lines."""
-    sent = html_part(composer().digest(FIVE, by_key(PAPERS)))
+    sent = html_part(composer().message(FIVE, by_key(PAPERS)))
     page = render(Templates.load(TEMPLATES).mails["digest"].html, values())
     assert re.sub(r"\s", "", sent) == re.sub(r"\s", "", page)
 

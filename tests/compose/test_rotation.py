@@ -41,7 +41,7 @@ class Ring:
 
     def signed_by(self, one: Delivery, *keys: Key) -> bytes:
         """The secret among these that signed the links of a mail."""
-        data = self.composers.message(one, by_key(PAPERS)).data
+        data = self.composers.draft(one, by_key(PAPERS)).sealed()[0].data
         assert (b"/u/" in data) == (one.kind is Kind.DIGEST)
         signers = [
             key.secret for key in keys if self._make(key.secret).message(one, by_key(PAPERS)).data == data
@@ -75,14 +75,14 @@ def test_clocks_that_went_back() -> None:
 def test_a_retry_after_a_rotation() -> None:
     """A mail has the same bytes before and after a rotation, in this process and after a restart."""
     ring = Ring()
-    first = ring.composers.message(FIVE, by_key(PAPERS))
-    assert first == composer().digest(FIVE, by_key(PAPERS))
+    first = ring.composers.draft(FIVE, by_key(PAPERS)).sealed()[0]
+    assert first == composer().message(FIVE, by_key(PAPERS))
     ring.keys, ring.now = [OLD, NEW], PLANNED + dt.timedelta(hours=3)
-    assert ring.composers.message(at(dt.timedelta(hours=3)), by_key(PAPERS)) != first
-    assert ring.composers.message(FIVE, by_key(PAPERS)) == first
+    assert ring.composers.draft(at(dt.timedelta(hours=3)), by_key(PAPERS)).sealed()[0] != first
+    assert ring.composers.draft(FIVE, by_key(PAPERS)).sealed()[0] == first
     restarted = Ring()
     restarted.keys, restarted.now = ring.keys, ring.now
-    assert restarted.composers.message(FIVE, by_key(PAPERS)) == first
+    assert restarted.composers.draft(FIVE, by_key(PAPERS)).sealed()[0] == first
 
 
 def test_a_running_process_notices() -> None:
@@ -108,11 +108,11 @@ def test_reading_is_rare() -> None:
     ring = Ring()
     ring.now = PLANNED + dt.timedelta(minutes=1)
     for minutes in (0, 1, 0, 1):
-        ring.composers.message(at(dt.timedelta(minutes=minutes)), by_key(PAPERS))
+        ring.composers.draft(at(dt.timedelta(minutes=minutes)), by_key(PAPERS))
     assert ring.reads == 1
     ring.now = PLANNED + dt.timedelta(minutes=3)
     for minutes in (2, 3, 0):
-        ring.composers.message(at(dt.timedelta(minutes=minutes)), by_key(PAPERS))
+        ring.composers.draft(at(dt.timedelta(minutes=minutes)), by_key(PAPERS))
     assert ring.reads == 2
     assert ring.made == [KEY]
 
@@ -121,7 +121,7 @@ def test_notice() -> None:
     """A key is made so long before it signs that whoever composes then has read it, clocks ten minutes apart or not."""
     assert dt.timedelta(minutes=10) <= NOTICE
     ring = Ring()
-    ring.composers.message(FIVE, by_key(PAPERS))
+    ring.composers.draft(FIVE, by_key(PAPERS))
     ring.now += dt.timedelta(seconds=1)
     ring.keys = [OLD, Key(secret=NEW.secret, since=ring.now + NOTICE)]
     # Planned by a machine whose clock is nine minutes ahead, and composed here at once: not yet the new key's.

@@ -8,7 +8,7 @@ from digest.deliver.delivery import Kind
 from tests.compose.samples import FIVE, PAPERS, by_key, composer, delivery
 from tests.wire import assert_wire
 
-GOOD = composer().digest(FIVE, by_key(PAPERS)).data
+GOOD = composer().message(FIVE, by_key(PAPERS)).data
 
 
 @pytest.mark.parametrize(

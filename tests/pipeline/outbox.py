@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from digest.compose.message import Message
+from digest.compose.message import Draft, Message
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.reply import Reply
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
@@ -34,7 +34,8 @@ class Outbox:
     Attributes:
         relay: Remembers; `script` says what it answers.
         text: Stands in every message, as a template's words would.
-        broken: Addresses whose messages, and ids of papers whose entries, cannot be built.
+        signed_by: Selector of the key that signs; none signs where it is empty.
+        broken: Addresses whose messages, and ids of papers whose entries, cannot be built; selectors without a key.
     """
 
     def __init__(self, database: Database, folder: Path, *, clock: Clock) -> None:
@@ -44,6 +45,7 @@ class Outbox:
         self.policy = DeliverPolicy(connections=2)
         self.relay = MemoryRelay()
         self.text = "words"
+        self.signed_by = ""
         self.broken: set[str | int] = set()
 
     def script(self, answer: Callable[[Message], Reply | None] | None) -> None:
@@ -58,13 +60,24 @@ class Outbox:
             deliveries.plan(conn, rows, now=NOW)
         return who
 
-    def build(self, delivery: Delivery, papers: Mapping[tuple[int, int], EditionPaper]) -> Message:
-        """A short message that is the delivery's own."""
+    def build(self, delivery: Delivery, papers: Mapping[tuple[int, int], EditionPaper]) -> Draft:
+        """A short message that is the delivery's own; with `signed_by` it is sealed by another thread."""
         if not self.broken.isdisjoint((delivery.recipient, *(pick.paper_id for pick in delivery.picks))):
             raise ValueError(f"no mail for {delivery.recipient}")
-        head = f"Message-ID: {delivery.message_id}\r\nTo: {delivery.recipient}\r\n"
-        data = f"{head}\r\n{self.text}\r\n".encode()
-        return Message(sender="digest@example.org", recipient=delivery.recipient, data=data)
+        return Draft(
+            sender="digest@example.org",
+            recipient=delivery.recipient,
+            headers=f"Message-ID: {delivery.message_id}\r\nTo: {delivery.recipient}\r\n".encode(),
+            body=f"{self.text}\r\n".encode(),
+            signed_by=self.signed_by,
+            planned_at=delivery.planned_at,
+            signing=self._signatures,
+        )
+
+    def _signatures(self, signed_by: str, headers: bytes, body_hash: bytes, at: dt.datetime) -> bytes:
+        if signed_by in self.broken:
+            raise ValueError(f"no key {signed_by}")
+        return f"DKIM-Signature: {signed_by}\r\n".encode() if signed_by else b""
 
     def deliver(
         self, *, relay: Relay | None = None, database: Database | None = None, **options: Any

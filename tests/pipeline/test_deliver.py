@@ -62,9 +62,22 @@ def outbox(database: Database, tmp_path: Path, clock: Clock) -> Outbox:
     return Outbox(database, tmp_path, clock=clock)
 
 
+@pytest.fixture(params=["", "s1"], ids=["unsigned", "signed"])
+def sealed(request: pytest.FixtureRequest, outbox: Outbox) -> Outbox:
+    """An outbox whose mails are not signed, and one whose mails are, by other threads."""
+    outbox.signed_by = request.param
+    return outbox
+
+
 def to(address: str, reply: Reply) -> Callable[[Message], Reply | None]:
     """A script that gives one address this reply and takes what is for the others."""
     return lambda message: reply if message.recipient == address else None
+
+
+def hashed(message: Message) -> str:
+    """The hash that the ledger keeps: of the head and the body's hash, which a signature takes as well."""
+    head, end, body = message.data.partition(b"\r\n\r\n")
+    return hashlib.sha256(head + end + hashlib.sha256(body).digest()).hexdigest()
 
 
 # -- all that is planned, once -------------------------------------------------------------------------
@@ -88,18 +101,18 @@ def test_the_whole_way(database: Database, tmp_path: Path) -> None:
     for message in server.accepted:
         row = rows[message.recipient]
         assert (row.status, row.message_id) == (Status.SENT, message.message_id)
-        assert row.body_hash == hashlib.sha256(message.data).hexdigest()
+        assert row.body_hash == hashed(message)
     assert list((tmp_path / "claims").iterdir()) == []
 
 
-def test_more_than_one_batch(outbox: Outbox) -> None:
+def test_more_than_one_batch(sealed: Outbox) -> None:
     """A run goes on until nothing is due, however small its batches and however few its readers."""
-    outbox.policy = replace(outbox.policy, connections=3, batch=4)
-    who = outbox.plan(41)
-    assert outbox.deliver().results == {Status.SENT: 41}
-    assert recipients(outbox.relay.accepted) == addresses(who)
-    assert outbox.statuses() == {"sent": 41}
-    assert outbox.balances()
+    sealed.policy = replace(sealed.policy, connections=3, batch=4)
+    who = sealed.plan(41)
+    assert sealed.deliver().results == {Status.SENT: 41}
+    assert recipients(sealed.relay.accepted) == addresses(who)
+    assert sealed.statuses() == {"sent": 41}
+    assert sealed.balances()
 
 
 def test_nothing_is_due(outbox: Outbox) -> None:
@@ -141,27 +154,27 @@ class WitnessConnection(MemoryConnection):
             return conn.execute(sa.select(ledger).where(ledger.c.recipient == message.recipient)).one()
 
 
-def test_durable_before_the_next(outbox: Outbox) -> None:
+def test_durable_before_the_next(sealed: Outbox) -> None:
     """A message begins only when it is noted as begun, and the one before on its connection as sent."""
-    outbox.policy = replace(outbox.policy, connections=4)
-    outbox.plan(40)
-    witness = Witness(outbox.database)
-    outbox.deliver(relay=witness)
+    sealed.policy = replace(sealed.policy, connections=4)
+    sealed.plan(40)
+    witness = Witness(sealed.database)
+    sealed.deliver(relay=witness)
     assert len(witness.seen) == 40
     assert {begun for begun, _ in witness.seen} == {"begun"}
     assert {before for _, before in witness.seen} == {None, "sent"}
 
 
-def test_limit_and_only(outbox: Outbox) -> None:
+def test_limit_and_only(sealed: Outbox) -> None:
     """`limit` bounds what is claimed; `only` serves these readers and leaves the others as they are."""
-    who = outbox.plan(9)
-    assert outbox.deliver(limit=2).results == {Status.SENT: 2}
-    rest = [one for one in who if outbox.row(one).status == Status.PLANNED]
-    assert outbox.deliver(only=[rest[0].id, rest[3].id]).results == {Status.SENT: 2}
-    assert outbox.row(rest[0]).status == outbox.row(rest[3]).status == Status.SENT
-    assert outbox.statuses() == {"sent": 4, "planned": 5}
-    assert outbox.deliver(limit=0).results == {}
-    assert outbox.deliver(limit=99).results == {Status.SENT: 5}
+    who = sealed.plan(9)
+    assert sealed.deliver(limit=2).results == {Status.SENT: 2}
+    rest = [one for one in who if sealed.row(one).status == Status.PLANNED]
+    assert sealed.deliver(only=[rest[0].id, rest[3].id]).results == {Status.SENT: 2}
+    assert sealed.row(rest[0]).status == sealed.row(rest[3]).status == Status.SENT
+    assert sealed.statuses() == {"sent": 4, "planned": 5}
+    assert sealed.deliver(limit=0).results == {}
+    assert sealed.deliver(limit=99).results == {Status.SENT: 5}
 
 
 # -- replies -------------------------------------------------------------------------------------------
@@ -241,7 +254,7 @@ def test_the_site_is_mended_by_a_setting(outbox: Outbox) -> None:
     outbox.text = "words from a sender who is welcome"
     outbox.clock.advance(minutes=15)
     assert outbox.deliver().results == {Status.SENT: 3}
-    hashes = {hashlib.sha256(message.data).hexdigest() for message in outbox.relay.accepted}
+    hashes = {hashed(message) for message in outbox.relay.accepted}
     assert {row.body_hash for row in outbox.rows().values()} == hashes
 
 
@@ -316,11 +329,11 @@ def test_fresh_mail_passes_deferred(outbox: Outbox) -> None:
 # -- readers and papers --------------------------------------------------------------------------------
 
 
-def test_a_reader_leaves_meanwhile(outbox: Outbox) -> None:
+def test_a_reader_leaves_meanwhile(sealed: Outbox) -> None:
     """Who leaves after the claim and before their turn is not mailed; who is being mailed is."""
-    outbox.policy = replace(outbox.policy, connections=1)
-    who = outbox.plan(6)
-    signup = Signup(database=outbox.database, stamp=STAMP)
+    sealed.policy = replace(sealed.policy, connections=1)
+    who = sealed.plan(6)
+    signup = Signup(database=sealed.database, stamp=STAMP)
     left: list[str] = []
 
     def script(message: Message) -> Reply | None:
@@ -332,12 +345,12 @@ def test_a_reader_leaves_meanwhile(outbox: Outbox) -> None:
             left.append(leaver.address)
         return None
 
-    outbox.script(script)
-    assert outbox.deliver().results == {Status.SENT: 5}
-    assert left[0] not in recipients(outbox.relay.tried)
-    row = outbox.rows()[left[0]]
+    sealed.script(script)
+    assert sealed.deliver().results == {Status.SENT: 5}
+    assert left[0] not in recipients(sealed.relay.tried)
+    row = sealed.rows()[left[0]]
     assert (row.status, row.reason, row.claimant) == ("suppressed", "left", None)
-    assert outbox.balances()
+    assert sealed.balances()
 
 
 def test_left_without_a_trace_in_the_ledger(outbox: Outbox) -> None:
@@ -387,42 +400,54 @@ def test_a_poison_paper(outbox: Outbox) -> None:
     assert recipients(outbox.relay.tried) == addresses(others)
 
 
-def test_nothing_can_be_built(outbox: Outbox) -> None:
+def test_nothing_can_be_built(sealed: Outbox) -> None:
     """A broken template loses no mail: all of it waits, and is sent once the template is mended."""
-    outbox.policy = replace(outbox.policy, batch=4)
-    who = outbox.plan(10)
-    outbox.broken = {one.address for one in who}
-    assert outbox.deliver().results == {Status.DEFERRED: 10}
-    assert outbox.relay.tried == []
+    sealed.policy = replace(sealed.policy, batch=4)
+    who = sealed.plan(10)
+    sealed.broken = {one.address for one in who}
+    assert sealed.deliver().results == {Status.DEFERRED: 10}
+    assert sealed.relay.tried == []
+    assert sealed.open_claims() == 0
+    sealed.broken = set()
+    sealed.clock.advance(minutes=2)
+    assert sealed.deliver().results == {Status.SENT: 10}
+
+
+def test_a_key_that_is_gone(outbox: Outbox) -> None:
+    """A mail whose key cannot be had waits, and is parked at the third try; nothing is mailed unsigned for that."""
+    outbox.signed_by = "s1"
+    (who,) = outbox.plan(1)
+    outbox.broken = {"s1"}
+    for fate in (Status.DEFERRED, Status.DEFERRED, Status.FAILED):
+        assert outbox.deliver().results == {fate: 1}
+        outbox.clock.advance(minutes=10)
+    assert (outbox.row(who).reply, outbox.relay.tried) == ("build ValueError: no key s1", [])
     assert outbox.open_claims() == 0
-    outbox.broken = set()
-    outbox.clock.advance(minutes=2)
-    assert outbox.deliver().results == {Status.SENT: 10}
 
 
-def test_bytes_that_differ(outbox: Outbox) -> None:
+def test_bytes_that_differ(sealed: Outbox) -> None:
     """A retry whose bytes differ from the first try's is parked unsent: two mails with one Message-ID help nobody."""
-    changed, fresh = outbox.plan(2)
-    outbox.script(to(changed.address, BUSY))
-    outbox.deliver(only=[changed.id])
-    outbox.text = "other words"
-    outbox.script(None)
-    outbox.clock.advance(minutes=2)
-    assert outbox.deliver().results == {Status.FAILED: 1, Status.SENT: 1}
-    assert recipients(outbox.relay.tried) == [fresh.address]
-    assert "the bytes differ" in outbox.row(changed).reply
+    changed, fresh = sealed.plan(2)
+    sealed.script(to(changed.address, BUSY))
+    sealed.deliver(only=[changed.id])
+    sealed.text = "other words"
+    sealed.script(None)
+    sealed.clock.advance(minutes=2)
+    assert sealed.deliver().results == {Status.FAILED: 1, Status.SENT: 1}
+    assert recipients(sealed.relay.tried) == [fresh.address]
+    assert "the bytes differ" in sealed.row(changed).reply
 
 
-def test_claimed_but_not_begun_may_change(outbox: Outbox) -> None:
+def test_claimed_but_not_begun_may_change(sealed: Outbox) -> None:
     """What a drained run had claimed and built but not begun may be built anew, as an upgrade makes it."""
-    outbox.policy = replace(outbox.policy, connections=1)
-    outbox.plan(6)
+    sealed.policy = replace(sealed.policy, connections=1)
+    sealed.plan(6)
     stop = threading.Event()
-    outbox.script(lambda message: stop.set())
-    assert outbox.deliver(stop=stop).results == {Status.SENT: 1}
-    outbox.text = "words of the next version"
-    outbox.script(None)
-    assert outbox.deliver().results == {Status.SENT: 5}
+    sealed.script(lambda message: stop.set())
+    assert sealed.deliver(stop=stop).results == {Status.SENT: 1}
+    sealed.text = "words of the next version"
+    sealed.script(None)
+    assert sealed.deliver().results == {Status.SENT: 5}
 
 
 # -- more than one sender ------------------------------------------------------------------------------
@@ -507,10 +532,10 @@ def test_senders_at_once(outbox: Outbox, senders: int) -> None:
     assert list(outbox.claims.iterdir()) == []
 
 
-def test_a_stop_drains(outbox: Outbox) -> None:
+def test_a_stop_drains(sealed: Outbox) -> None:
     """Told to stop, a run settles what is under way, gives the rest back as it was, and begins nothing more."""
-    outbox.policy = replace(outbox.policy, connections=3)
-    who = outbox.plan(40)
+    sealed.policy = replace(sealed.policy, connections=3)
+    who = sealed.plan(40)
     stop = threading.Event()
     seen = iter(range(100))
 
@@ -519,14 +544,14 @@ def test_a_stop_drains(outbox: Outbox) -> None:
             stop.set()
         return None
 
-    outbox.script(script)
-    sent = outbox.deliver(stop=stop).results[Status.SENT]
-    assert 7 <= sent <= 7 + outbox.policy.connections
-    assert outbox.statuses() == {"sent": sent, "planned": 40 - sent}
-    assert outbox.open_claims() == 0
-    assert outbox.deliver(stop=stop).results == {}
-    assert outbox.deliver().results == {Status.SENT: 40 - sent}
-    assert recipients(outbox.relay.accepted) == addresses(who)
+    sealed.script(script)
+    sent = sealed.deliver(stop=stop).results[Status.SENT]
+    assert 7 <= sent <= 7 + sealed.policy.connections
+    assert sealed.statuses() == {"sent": sent, "planned": 40 - sent}
+    assert sealed.open_claims() == 0
+    assert sealed.deliver(stop=stop).results == {}
+    assert sealed.deliver().results == {Status.SENT: 40 - sent}
+    assert recipients(sealed.relay.accepted) == addresses(who)
 
 
 # -- things that break ---------------------------------------------------------------------------------
@@ -596,15 +621,15 @@ def database_is_clean(outbox: Outbox, database: Faulty) -> bool:
     return True
 
 
-def test_settled_though_the_run_breaks(outbox: Outbox) -> None:
+def test_settled_though_the_run_breaks(sealed: Outbox) -> None:
     """A commit that fails once repeats nothing: what the relay took is settled before the run gives up."""
-    outbox.policy = replace(outbox.policy, batch=4)
+    sealed.policy = replace(sealed.policy, batch=4)
     for at in range(2, 8):
-        who = outbox.plan(9)
-        outbox.script(None)
-        assert not database_is_clean(outbox, Faulty(outbox.database, at=at, moment="in"))
-        outbox.deliver()
-        assert recipients(outbox.relay.accepted) == addresses(who), at
+        who = sealed.plan(9)
+        sealed.script(None)
+        assert not database_is_clean(sealed, Faulty(sealed.database, at=at, moment="in"))
+        sealed.deliver()
+        assert recipients(sealed.relay.accepted) == addresses(who), at
 
 
 class Breaking(MemoryRelay):
