@@ -425,6 +425,6 @@ def test_a_return_path_of_ones_own_domain(sqlite_database: Database, tmp_path: P
     with sqlite_database.read() as conn:
         held = editions.contents(conn, {pick.edition_id for pick in delivery.picks})
     papers = {(each.edition_id, each.paper_id): each for each in held}
-    sender = app.composers.message(delivery, papers).sender
+    sender = app.composers.draft(delivery, papers).sender
     assert sender == room.links().return_path(delivery.id, "bounces.example.org")
     assert room.became(dsn(status="5.1.1", diagnosis=None, to=sender).encode()) == {"hard": 1}
