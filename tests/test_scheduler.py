@@ -49,11 +49,11 @@ PATIENCE_S = 60.0
 REFUSED = Reply(step=Step.MAIL, code=550, text="5.7.1 not from you")
 
 
-def put(app: App, name: str, *titles: str) -> Path:
-    """Put a dump into the watched folder."""
+def put(app: App, name: str, *titles: str, day: dt.date = TODAY) -> Path:
+    """Put a dump of a day into the watched folder."""
     path = app.settings.dump_folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(daily_papers(titles))
+    path.write_bytes(daily_papers(titles, day=day))
     return path
 
 
@@ -369,7 +369,8 @@ def test_what_lay_in_the_folder_belongs_to_today(sqlite_database: Database, tmp_
     app = make_app(sqlite_database, tmp_path, clock=clock, edition=EditionSettings(hour=0))
     with sqlite_database.write() as conn:
         list_records(conn, clean_records("A Kite Left Over"))
-    path = put(app, "today.json", "Kites at Dawn", "Kites at Dusk")
+    today = dt.datetime.now(dt.UTC).date()  # one of long ago would be background, and mailed as new to nobody
+    path = put(app, "today.json", "Kites at Dawn", "Kites at Dusk", day=today)
     clock.now = written_at(path) + dt.timedelta(minutes=1)
     with running(app) as ticks:
         ticks.plan()
