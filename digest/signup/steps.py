@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Kind, Status
 from digest.pipeline.plan import Stamp
-from digest.store import consents, deliveries, subscribers, uses
+from digest.store import bounces, consents, deliveries, subscribers, uses
 from digest.store.deliveries import Plan
 from digest.subscribers.consent import Event, Evidence
 from digest.subscribers.due import local_date, next_due
@@ -131,6 +131,7 @@ def forget(conn: Connection, subscriber_ids: list[int], now: dt.datetime) -> Non
     # A goodbye may still be open: without its address it must not be tried.
     deliveries.withdraw(conn, subscriber_ids, now=now, reason="erased")
     deliveries.blank(conn, subscriber_ids)
+    bounces.blank(conn, subscriber_ids)
     consents.forget_ips_of(conn, subscriber_ids)
 
 

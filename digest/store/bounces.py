@@ -234,6 +234,12 @@ def _fate(row: Row[Any]) -> Fate:
     return Fate(local_date=row.local_date, arrived=row.status == Status.SENT and kind is None, kind=kind)
 
 
+def blank(conn: Connection, subscriber_ids: Sequence[int]) -> None:
+    """Forget the servers' words about readers who are erased, which may name them; what came back stays counted."""
+    mine = bounces.c.subscriber_id.in_(subscriber_ids)
+    conn.execute(sa.update(bounces).where(mine).values(detail=""))
+
+
 def of(conn: Connection, subscriber_id: int) -> list[Kept]:
     """All that came back for one subscriber, oldest first."""
     query = (

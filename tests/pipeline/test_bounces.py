@@ -250,6 +250,16 @@ def test_who_comes_back(sqlite_room: Room) -> None:
         assert consents.suppressed(conn, consents.address_hash(conn, asked.address)) is None
 
 
+def test_who_is_erased(sqlite_room: Room) -> None:
+    """Of an erased reader no server's words are kept, which may name them; that a mail came back still counts."""
+    sqlite_room.take(sqlite_room.addressed(HARD))
+    sqlite_room.app.signup.erase(sqlite_room.jo, evidence=BY_WEB, now=NOW)
+    with sqlite_room.app.database.read() as conn:
+        (kept,) = bounces.of(conn, sqlite_room.jo.id)
+        assert bounces.counts(conn)[BounceKind.HARD] == 1
+    assert (kept.bounce.detail, kept.bounce.status) == ("", "5.1.1")
+
+
 def test_soft_bounces_add_up(database: Database, tmp_path: Path, clock: Clock) -> None:
     """Five days of a full mailbox suppress with the fifth report; four do not."""
     room = Room(database, tmp_path, clock)

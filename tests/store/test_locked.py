@@ -105,6 +105,7 @@ def two_texts(conn: Connection) -> tuple[int, str]:
 
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
+    "bounces.blank": lambda conn: bounces.blank(conn, [5]),
     "bounces.take": lambda conn: bounces.take(conn, [DEAD], now=NOW),
     "bounces.weigh": lambda conn: bounces.weigh(conn, [5], BouncePolicy(soft_limit=1), now=NOW),
     "consents.address_hash": lambda conn: consents.address_hash(conn, "ada@example.org"),
