@@ -29,6 +29,7 @@ from digest.pipeline import troubles
 from digest.pipeline.alarms import Operator, settle, tell
 from digest.pipeline.aside import note_aside
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
+from digest.pipeline.gate import Gate
 from digest.pipeline.ingest import DumpReport, IngestOptions, ingest
 from digest.pipeline.plan import PlanReport, Stamp, plan
 from digest.pipeline.ports import Relay
@@ -411,6 +412,7 @@ class App:
             limit=limit,
             stop=stop,
             lookout=self.lookout,
+            gate=Gate(self.throttle, self.relay, warm_up=warm_up_of(self.settings)),
         )
 
     @cached_property

@@ -24,6 +24,7 @@ from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
 from digest.rank.selection import Reason, ReasonKind
 from digest.relays import is_dry
+from digest.settings import Settings
 from digest.store import dumps, editions, ledger, subscribers
 from digest.subscribers.subscriber import Subscriber
 from digest.wiring import App
@@ -94,10 +95,28 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
         _tell_outcome(wired, subscriber)
     for status, said, times in words:
         errors(f"{times:,} {status}: {said}")
+    _tell_what_waits(wired, document)
     if report.paused or balance:
         raise typer.Exit(EXIT_FAILED)
     if document["failed"]:
         raise typer.Exit(EXIT_PART)
+
+
+def _tell_what_waits(wired: App, document: dict[str, Any]) -> None:
+    """Say on standard error why mail that is due stays planned."""
+    today = wired.warm_up_today()
+    if document["planned"] and today is not None and today.room == 0:
+        errors(
+            f"{document['planned']:,} planned: the warm-up lets {today.most:,} go on its day {today.day_number}, and they"
+            " went; the others go after midnight in UTC, or expire"
+        )
+    elif document["planned"] and _has_rates(wired.settings):
+        errors(f"{document['planned']:,} planned: they wait for a rate, and go with the next run")
+
+
+def _has_rates(settings: Settings) -> bool:
+    own = [table.rate for table in settings.relay_tables.values()]
+    return any((settings.limits.rate, settings.limits.domain_rate, *own))
 
 
 def _tell_outcome(wired: App, subscriber: Subscriber) -> None:

@@ -130,7 +130,7 @@ def _print(console: Console, document: dict[str, Any]) -> None:
 def warmth(warm_up: dict[str, Any]) -> str:
     """How far a warm-up is, in words."""
     if warm_up["most"] is None:
-        return f"over since day {warm_up['day_number']} or before"
+        return "over"
     return f"day {warm_up['day_number']}: {warm_up['handed_over']:,} of {warm_up['most']:,} handed over"
 
 

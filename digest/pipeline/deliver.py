@@ -9,22 +9,27 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import math
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
 
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.lease import LeasePolicy
 from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, next_streak
 from digest.deliver.reply import Reply
+from digest.deliver.throttle import Limits, Throttle
 from digest.log import logger
+from digest.pipeline.gate import PATIENCE_S, Gate
 from digest.pipeline.ports import Draft, Relay
 from digest.pipeline.restored import Lookout
 from digest.pipeline.senders import Built, Desk, Sender
@@ -37,6 +42,8 @@ from digest.store.deliveries import Result
 _SEALED_AT_ONCE = 8
 
 _log = logger("deliver")
+
+T = TypeVar("T")
 
 
 class Build(Protocol):
@@ -75,6 +82,7 @@ def deliver(
     limit: int | None = None,
     stop: threading.Event | None = None,
     lookout: Lookout | None = None,
+    gate: Gate | None = None,
 ) -> DeliverReport:
     """Hand over all that is due now, and return when it is settled.
 
@@ -85,11 +93,23 @@ def deliver(
         limit: Claim no more than this many.
         stop: Set from outside to drain: what is begun is settled, the rest goes back.
         lookout: Raises the database's generation with each claim; None where nobody looks for older copies.
+        gate: Says what may go now; one without limits if None.
     """
     with claimants.claimant(claims) as name, _memory_at_rest(), lookout or nullcontext():
         expired = _take_back(database, claims, policy, now=clock())
         stop = stop or threading.Event()
-        run = _Run(database, relay, build, policy, clock=clock, claimant=name, stop=stop, lookout=lookout)
+        gate = gate or Gate(Throttle(Limits(), connections=policy.connections), relay)
+        run = _Run(
+            database,
+            relay,
+            build,
+            policy,
+            clock=clock,
+            claimant=name,
+            stop=stop,
+            lookout=lookout,
+            gate=gate,
+        )
         results = run.all(only, limit)
     report = DeliverReport(results=results, expired=expired, paused=run.paused)
     if report.results or report.expired or report.paused:
@@ -142,6 +162,7 @@ class _Run:
         claimant: str,
         stop: threading.Event,
         lookout: Lookout | None,
+        gate: Gate,
     ) -> None:
         self._database = database
         self._build = build
@@ -150,6 +171,7 @@ class _Run:
         self._claimant = claimant
         self._stop = stop
         self._lookout = lookout
+        self._gate = gate
         self._desk = Desk()
         self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
         self._idle, self._busy = list(self._senders), set[Sender]()
@@ -177,26 +199,34 @@ class _Run:
     def _halted(self) -> bool:
         return self._stop.is_set() or self.paused is not None or self._error is not None
 
-    def _serve(self, drafts: Iterator[tuple[Delivery, Draft]]) -> None:
+    def _serve(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
         while True:
             # Composed before a look at the desk: meanwhile other senders come back to it, and share the next commit.
             self._stock_up(drafts)
-            done = self._halted or not (self._ready or self._sealing)
+            done = self._halted or not (self._ready or self._sealing or self._gate.holds)
             for built in self._commit(len(self._idle)):
                 sender = self._idle.pop()
                 self._busy.add(sender)
                 sender.give(built)
-            if self._busy or self._sealing:
-                self._come_back()
-            elif done:
+            wait_s = self._wait_s()
+            if not (self._busy or self._sealing) and (done or wait_s > PATIENCE_S):
                 return
+            self._come_back(wait_s)
 
-    def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft]]) -> None:
+    def _wait_s(self) -> float:
+        """How long until time alone lets a message go that waits; infinite where somebody has to come back first."""
+        if self._halted or not self._idle:
+            return math.inf
+        if self._ready or self._gate.holds:
+            return self._gate.wait_s(self._ready)
+        return math.inf if self._busy or self._sealing else 0.0
+
+    def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Have as many messages ready, or being sealed, as there are senders."""
         wanted = 0 if self._halted else len(self._senders) - len(self._ready) - self._sealing
         to_sign = []
-        for delivery, draft in islice(drafts, wanted):
+        for delivery, draft in _until_none(islice(drafts, wanted)):
             if draft.signed_by:
                 to_sign.append((delivery, draft))
             else:
@@ -210,9 +240,9 @@ class _Run:
         """Done by a sealer."""
         self._desk.bring([self._sealed(delivery, draft) for delivery, draft in chunk])
 
-    def _come_back(self) -> None:
-        """Wait for senders and sealers; take what they come with."""
-        back = self._desk.wait(len(self._busy) // 2)
+    def _come_back(self, most_s: float = math.inf) -> None:
+        """Wait for senders and sealers, or that long; take what they come with."""
+        back = self._desk.wait(len(self._busy) // 2, most_s)
         for one in self._desk.brought():
             self._sealing -= 1
             self._take_in(one)
@@ -223,6 +253,7 @@ class _Run:
                 continue
             self._idle.append(sender)
             if sender.handed is not None and sender.reply is not None:
+                self._gate.end(sender.handed.delivery, sender.reply)
                 self._judge(sender.handed.delivery, sender.reply)
 
     def _take_in(self, one: Built | Result) -> None:
@@ -240,22 +271,37 @@ class _Run:
         stays as it is, and is released when the run ends.
         """
         now = self._clock()
-        count = 0 if self._halted else min(places, len(self._ready))
-        wanted = [self._ready.popleft() for _ in range(count)]
-        wanted = [one for one in wanted if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
-        if not wanted and not self._results:
+        wanted = [] if self._halted else self._gate.choose(self._ready, places)
+        wanted = self._in_time(wanted, now)
+        if not (wanted or self._results or self._gate.has_to_write):
             return []
         with self._database.write() as conn:
-            deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
+            self._settle(conn, now)
             hashes = {one.delivery.id: one.body_hash for one in wanted}
             granted = deliveries.begin(conn, hashes, claimant=self._claimant, now=now)
-            begun = [one for one in wanted if one.delivery.id in granted]
             refused = [key for key in hashes if key not in granted]
             deliveries.drop(conn, refused, claimant=self._claimant, now=now)
         self._results.clear()
+        for one in wanted:
+            if one.delivery.id not in granted:
+                self._gate.drop(one)
         # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
-        now = self._clock()
-        return [one for one in begun if self._policy.lease.may_begin(one.delivery.lease_until, now=now)]
+        return self._in_time([one for one in wanted if one.delivery.id in granted], self._clock())
+
+    def _in_time(self, chosen: list[Built], now: dt.datetime) -> list[Built]:
+        """Those whose lease leaves the time for a whole hand-over."""
+        kept = []
+        for one in chosen:
+            if self._policy.lease.may_begin(one.delivery.lease_until, now=now):
+                kept.append(one)
+            else:
+                self._gate.drop(one)
+        return kept
+
+    def _settle(self, conn: Connection, now: dt.datetime) -> None:
+        """Write what came of tries; they are durable with this transaction."""
+        deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
+        self._gate.write(conn, self._results, claimant=self._claimant, now=now)
 
     def _wind_up(self) -> None:
         """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
@@ -268,31 +314,37 @@ class _Run:
             sender.join()
         self._desk.close()
         with self._database.write() as conn:
-            deliveries.settle(conn, self._results, claimant=self._claimant, now=self._clock())
+            self._settle(conn, self._clock())
             deliveries.release(conn, self._claimant)
 
     # -- what is due ----------------------------------------------------------------------------
 
-    def _drafts(self, only: Collection[int] | None, limit: int | None) -> Iterator[tuple[Delivery, Draft]]:
-        """Claim in batches and compose one by one, as they are asked for."""
+    def _drafts(
+        self, only: Collection[int] | None, limit: int | None
+    ) -> Iterator[tuple[Delivery, Draft] | None]:
+        """Claim in batches and compose one by one, as they are asked for; None where nothing may be claimed now."""
         left = limit
         while not self._halted and left != 0:
             batch = self._policy.batch if left is None else min(self._policy.batch, left)
             claimed = self._claim(batch, only)
             if not claimed:
-                return
+                if not self._gate.turns_away:
+                    return
+                yield None
             left = None if left is None else left - len(claimed)
             for delivery in claimed:
                 draft = self._drafted(delivery)
                 if draft is not None:
                     yield delivery, draft
+                else:
+                    self._gate.give_up(delivery)
 
     def _claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
         now = self._clock()
         with self._database.write() as conn:
             # A whole batch that cannot be built leaves results, and nothing to begin.
-            deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
-            claimed = deliveries.claim(
+            self._settle(conn, now)
+            claimed = self._gate.claim(
                 conn,
                 claimant=self._claimant,
                 now=now,
@@ -365,6 +417,13 @@ class _Run:
     def _note(self, result: Result) -> None:
         self._results.append(result)
         self._tries[result.status] += 1
+
+
+def _until_none(found: Iterable[T | None]) -> Iterator[T]:
+    for one in found:
+        if one is None:
+            return
+        yield one
 
 
 def _result(delivery: Delivery, verdict: Verdict) -> Result:

@@ -6,6 +6,7 @@ What has to wait by itself, as opening a connection has, is done by a thread of 
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import select
@@ -82,15 +83,19 @@ class Desk:
         self._watched[descriptor] = sender, handing
         self._arm(descriptor, handing.event)
 
-    def wait(self, enough: int) -> list[Sender]:
-        """Wait until a sender is back or something was brought; returns the senders who are back.
+    def wait(self, enough: int, most_s: float = math.inf) -> list[Sender]:
+        """Wait until a sender is back or something was brought, or that long; returns the senders who are back.
 
         Args:
             enough: While fewer are back, a millisecond is waited for one more: what is written down together costs
                 one commit.
         """
+        until_s = time.monotonic() + most_s
         while not (self._back or self._brought):
-            self._take_on(_LOOK_S)
+            left_s = until_s - time.monotonic()
+            self._take_on(max(0.0, min(left_s, _LOOK_S)))
+            if left_s <= 0:
+                break
         while len(self._back) < enough and self._take_on(_MORE_S):
             pass
         return [self._back.popleft() for _ in range(len(self._back))]
