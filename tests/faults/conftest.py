@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.launcher import Launcher
+from tests.relay.conftest import tls
+
+__all__ = ["tls"]  # a fixture of the relay's tests
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
