@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -20,6 +21,7 @@ from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
 from digest.sources.source import FOLDER
 from digest.store import health
+from digest.store.lead import Lead
 from digest.wiring import App
 
 #: A file that changed less than this long ago may still be being written, in seconds.
@@ -52,6 +54,14 @@ class Ticks:
         self.asking = False  #: the first look at the sources is under way
         self.stop = threading.Event()
 
+    @cached_property
+    def _lead(self) -> Lead:
+        return Lead(self._app.database)
+
+    def close(self) -> None:
+        """Let another scheduler plan."""
+        self._lead.close()
+
     def watch(self) -> None:
         """Take in the dumps that have come to rest in the folder since the last look."""
         app, folder = self._app, self._app.settings.dump_folder
@@ -74,8 +84,8 @@ class Ticks:
             self.asking = False
 
     def plan(self) -> None:
-        """Publish if the hour has come, then plan whoever's hour has."""
-        if self.asking or self._is_copy():
+        """Publish if the hour has come, then plan whoever's hour has; of several machines one does."""
+        if self.asking or self._is_copy() or not self._lead.taken():
             return
         self._app.publish()
         self._app.plan()
@@ -180,6 +190,7 @@ def running(app: App) -> Iterator[Ticks]:
     finally:
         ticks.stop.set()
         scheduler.shutdown(wait=True)
+        ticks.close()
 
 
 def _guarded(tick: Callable[[], None]) -> Callable[[], None]:

@@ -227,6 +227,25 @@ def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
     assert standing(app) == []
 
 
+def test_one_of_two_schedulers_plans(database: Database, tmp_path: Path) -> None:
+    """On PostgreSQL the first to come plans, until it is closed; on SQLite both may, and no reader is planned twice."""
+    clock = Clock()
+    app = mailing(database, tmp_path, MemoryRelay(), clock)
+    first, second = Ticks(app), Ticks(app)
+    for ticks in (first, second):
+        ticks.plan()
+    assert len(ledger(database)) == 1
+    clock.advance(days=1)
+    with database.write() as conn:
+        list_records(conn, clean_records("On Bread"), "tomorrow's", dated=TODAY + DAY)
+    second.plan()
+    assert len(ledger(database)) == (2 if database.is_sqlite else 1)
+    first.close()
+    second.plan()
+    assert len(ledger(database)) == 2
+    second.close()
+
+
 def test_a_restored_database(database: Database, tmp_path: Path) -> None:
     """From an older copy nothing is published, planned or mailed; one error and one alarm say so, until it is accepted."""
     relay, clock = MemoryRelay(), Clock()
