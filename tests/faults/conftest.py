@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.launcher import Launcher
+from tests.pipeline.test_restored import machine, make_copy
+from tests.pipeline.test_year import walk
 from tests.relay.conftest import tls
 
-__all__ = ["tls"]  # a fixture of the relay's tests
+__all__ = ["machine", "make_copy", "tls", "walk"]  # fixtures of other tests
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
