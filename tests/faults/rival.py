@@ -32,7 +32,7 @@ from tests.factories import make_settings
 _ROOT = Path(__file__).parents[2]
 #: Thirty minutes and eleven in use.
 SCALED = LeasePolicy(
-    length=dt.timedelta(seconds=3), hand_over=dt.timedelta(seconds=1), margin=dt.timedelta(seconds=0.5)
+    length=dt.timedelta(seconds=10), hand_over=dt.timedelta(seconds=1), margin=dt.timedelta(seconds=0.5)
 )
 
 

@@ -44,6 +44,7 @@ WAITS = section(
     "Back-off on a moved clock",
     (
         "trouble",
+        "engine",
         "readers",
         "lost",
         "repeated",

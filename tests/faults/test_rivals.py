@@ -59,7 +59,7 @@ ZOMBIES = section(
         "changed",
         "begun by the zombie",
     ),
-    about="SIGSTOP in mid-run, a lease of three seconds runs out, another sender takes over and ends, SIGCONT. "
+    about="SIGSTOP in mid-run, a lease of ten seconds runs out, another sender takes over and ends, SIGCONT. "
     "The bound is one message for each connection of the stopped one, which were under way.",
 )
 POISON = section(
@@ -278,7 +278,7 @@ def test_poison_among_a_thousand(database: Database, tmp_path: Path, clock: Cloc
     parked = sum(row.status == Status.FAILED for row in rows)
     well, tries = set(addresses(others)), {row.attempts for row in rows}
     POISON.add(
-        poison, database.url.get_backend_name(), len(others) + len(bad), parked, *tries,
+        poison, database.url.get_backend_name(), len(others) + len(bad), parked, *sorted(tries)[-1:],
         len(well & set(copies)), len(well - set(copies)), copies.total() - len(copies),
     )  # fmt: skip
     assert (parked, tries) == (len(bad), {3})

@@ -128,12 +128,16 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     ),
     "deliveries.release": lambda conn: deliveries.release(conn, "me"),
     "deliveries.post": lambda conn: deliveries.post(conn, planned(add_subscriber(conn)), now=NOW),
+    "deliveries.put_aside": lambda conn: deliveries.put_aside(
+        conn, "example.org", claimant="me", now=NOW, until=NOW + HOUR, reply="silent"
+    ),
     "deliveries.readdress": lambda conn: deliveries.readdress(
         conn, 3, recipient="new@example.org", epoch=1, now=NOW
     ),
     "deliveries.settle": lambda conn: deliveries.settle(
         conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
     ),
+    "deliveries.unclaim": lambda conn: deliveries.unclaim(conn, [1], claimant="me"),
     "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
     "doubts.move_on": doubts.move_on,
     "doubts.pass_over": doubts.pass_over,
