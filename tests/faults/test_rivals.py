@@ -227,6 +227,7 @@ def zombie(
             os.kill(rival.process.pid, signal.SIGCONT)
             rival.end()
             begun = sum(line.startswith(b"MAIL") for _, line in server.lines[before:])
+            app.deliver()
         copies: dict[str, list[bytes]] = {}
         for message in server.accepted:
             copies.setdefault(message.recipient, []).append(message.data)
