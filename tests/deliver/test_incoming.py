@@ -171,6 +171,7 @@ HOSTILE: dict[str, bytes] = {
     "1,000 parts within parts": nested(1_000),
     "1,000 mails within mails": nested(1_000, "message"),
     "100,000 headers": b"".join(b"X-%d: x\n" % n for n in range(100_000)) + b"\nx",
+    "500 headers": b"X: x\n" * 501 + b"\nx",
     "a header of 100,000 lines": b"X: x\n" + b" x\n" * 100_000 + b"\nx",
     "a content type without end": b"Content-Type: multipart/mixed; " + b";" * 500_000 + b"\n\nx",
     "a million lines": b"Subject: x\n\n" + b"\n" * 1_000_000,

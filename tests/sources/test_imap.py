@@ -84,6 +84,19 @@ def test_nothing_is_marked_before_it_was_dealt_with(server: Dovecot) -> None:
     assert [lines(each) for each in read(box(server, "Cut"))] == [ONE, TWO]
 
 
+def test_mail_that_another_program_deletes(server: Dovecot) -> None:
+    """What is gone when its turn comes is passed over, and the next one is read."""
+    three = b"Subject: c\n\nz\n"
+    server.put(ONE, TWO, three, folder="Gone")
+    letters = open_imap(box(server, "Gone"), cap_bytes=CAP)
+    assert lines(next(letters)) == ONE
+    with server.session() as session:
+        session.select("Gone")
+        session.store("2", "+FLAGS", r"\Deleted")
+        session.expunge()
+    assert [lines(each) for each in letters] == [three]
+
+
 def test_mail_is_deleted(server: Dovecot) -> None:
     """Where it is to be deleted, mail of others that is marked so stays for them to expunge."""
     server.put(ONE, TWO, folder="Deleted")
