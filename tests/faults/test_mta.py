@@ -160,5 +160,5 @@ def test_a_real_relay(tmp_path: Path, readers_clock: Clock) -> None:
 @pytest.mark.timeout(1800)
 def test_a_real_relay_at_full_size(tmp_path: Path, readers_clock: Clock) -> None:
     """20,000 digests, likewise."""
-    limits = Limits(connections=7, a_second=600, a_session=40, interrupt_each=200)
-    _check(tmp_path, readers_clock, readers=20_000, limits=limits, at_least=50)
+    limits = Limits(connections=7, a_second=300, a_session=40, interrupt_each=200)
+    _check(tmp_path, readers_clock, readers=20_000, limits=limits, at_least=20)
