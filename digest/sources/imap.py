@@ -87,9 +87,10 @@ def _letters(session: imaplib.IMAP4, box: ImapBox, uids: Sequence[bytes], cap_by
         # Its size first: what is too large is not even sent.
         told = _answer(session.uid("FETCH", uid, "(RFC822.SIZE)"))
         size = _SIZE.search(b" ".join(each for each in told if isinstance(each, bytes)))
-        if size is None:
+        fits = size is not None and int(size[1]) <= cap_bytes
+        data = _body(session, uid) if fits else None
+        if size is None or (fits and data is None):
             continue  # another program has deleted it since
-        data = _body(session, uid) if int(size[1]) <= cap_bytes else None
         yield Letter(
             name=f"{box.url.folder}: mail {uid}",
             data=data,
@@ -99,12 +100,12 @@ def _letters(session: imaplib.IMAP4, box: ImapBox, uids: Sequence[bytes], cap_by
         )
 
 
-def _body(session: imaplib.IMAP4, uid: str) -> bytes:
+def _body(session: imaplib.IMAP4, uid: str) -> bytes | None:
     # PEEK: a mail that is read, and not dealt with for a crash of ours, is unseen still.
     for each in _answer(session.uid("FETCH", uid, "(BODY.PEEK[])")):
         if isinstance(each, tuple):
-            return bytes(each[1])
-    return b""
+            return bytes(each[1]) or None
+    return None
 
 
 def _settle(session: imaplib.IMAP4, box: ImapBox, uid: str) -> None:
