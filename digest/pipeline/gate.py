@@ -113,16 +113,22 @@ class Gate:
             places = min(places, self._relay.room())
         chosen: list[Built] = []
         for _ in range(len(self._held)):
-            self._try(self._held.popleft(), chosen, places, now_s)
+            one = self._held.popleft()
+            if len(chosen) < places and self._throttle.start(_domain(one.delivery), now_s):
+                chosen.append(one)
+            else:
+                self._hold(one, now_s)
         while ready and len(chosen) < places:
-            self._try(ready.popleft(), chosen, places, now_s)
+            one = ready.popleft()
+            if self._throttle.start(_domain(one.delivery), now_s):
+                chosen.append(one)
+            else:
+                self._hold(one, now_s)
         return chosen
 
-    def _try(self, one: Built, chosen: list[Built], places: int, now_s: float) -> None:
+    def _hold(self, one: Built, now_s: float) -> None:
         name = _domain(one.delivery)
-        if len(chosen) < places and self._throttle.start(name, now_s):
-            chosen.append(one)
-        elif self._throttle.is_aside(name, now_s):
+        if self._throttle.is_aside(name, now_s):
             self._throttle.withdraw(name)  # its row is put aside, or released with the run
         else:
             self._held.append(one)
