@@ -9,6 +9,6 @@ Start reading at `digest.pipeline`: ingest -> publish -> plan -> deliver, one mo
 `digest.cli`, `digest.scheduler` and `digest.demo` call it; `digest.wiring` builds what it needs.
 A reader's own way, from sign-up to erasing, is `digest.signup`; `digest.web` is its pages and the API.
 
-The rule for edges: only `sources/`, `store/` and `relay/`, the files of `keyring` and what `doctor/` asks touch the outside. `ingest/`, `rank/`,
+The rule for edges: only `sources/`, `store/` and `relay/`, the files of `keyring`, the process of `signing` and what `doctor/` asks touch the outside. `ingest/`, `rank/`,
 `compose/`, `deliver/` and `subscribers/` are pure: `now`, bytes and known state come in, values go out.
 """

@@ -42,6 +42,7 @@ from digest.relay.place import Aside
 from digest.relay.pool import RelayPool
 from digest.relays import connections, hand_over_s, is_dry, limits_of, relay_of, warm_up_of
 from digest.settings import Settings, packaged
+from digest.signing import SigningProcess
 from digest.signup import Signup
 from digest.sources.dump import Opened
 from digest.sources.source import FOLDER, Source, SourceKind
@@ -413,7 +414,14 @@ class App:
             stop=stop,
             lookout=self.lookout,
             gate=Gate(self.throttle, self.relay, warm_up=warm_up_of(self.settings)),
+            signing=self.start_signing,
         )
+
+    def start_signing(self) -> SigningProcess:
+        """Start a process that signs, with the keys that were read and are still there; with others this one signs."""
+        paths = {name: keyring.path_of(self.settings.dkim_folder, name) for name in self._dkim_keys}
+        keys = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+        return SigningProcess(self.sender.domain, keys)
 
     @cached_property
     def _message_key(self) -> bytes:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import re
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from digest import keyring
-from digest.compose.message import Message
+from digest import keyring, signing
+from digest.compose.dkim import Dkim, private_key
+from digest.compose.message import Message, Unsigned
+from digest.deliver.delivery import Status
 from digest.deliver.reply import Reply, Step
 from digest.errors import SettingsError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.settings import DkimSettings
+from digest.signing import SigningProcess
 from digest.store.database import Database
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.wiring import App
-from tests.factories import Clock, make_app
+from tests.factories import Clock, add_subscriber, make_app, publish_edition
 from tests.verifiers import dkimpy_verifies
 from tests.wire import assert_wire
 
@@ -187,11 +193,137 @@ def test_reading_needs_no_key(sqlite_database: Database, tmp_path: Path) -> None
     app = make_app(sqlite_database, tmp_path, dkim=BOTH)
     assert app.stamp.signed_by == "2026a 2026e"
     reading = App(app.settings, read_only=True)
-    given = (app.stamp.signed_by, b"From: digest@example.org\r\n", b"words\r\n", LONG_AGO)
-    dead = reading.dkim.headers(*given)
+    given = Unsigned(app.stamp.signed_by, b"From: digest@example.org\r\n", bytes(32), LONG_AGO)
+    dead = reading.dkim.headers(given)
     for name, bits in (("2026a", 2048), ("2026e", None)):
         keyring.make(tmp_path / "dkim", name, bits=bits)
-    alive = app.dkim.headers(*given)
+    alive = app.dkim.headers(given)
     assert len(dead) == len(alive)
     assert dead != alive
     assert {*re.findall(rb"(?<= b=)[A-Za-z0-9+/=\r\n ]{80}", dead)} == {b"A" * 74 + b"\r\n " + b"A" * 3}
+
+
+# -- many at once ----------------------------------------------------------------------------------------
+
+
+class Dying:
+    """A signing process that is killed while it has the second of what it was asked for."""
+
+    def __init__(self, process: SigningProcess) -> None:
+        self._process = process
+        self.submitted = 0
+
+    def fileno(self) -> int:
+        return self._process.fileno()
+
+    def submit(self, unsigned: Sequence[Unsigned]) -> None:
+        self.submitted += 1
+        if self.submitted == 2:
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.submit(unsigned)
+
+    def receive(self) -> list[bytes]:
+        return self._process.receive()
+
+    def close(self) -> None:
+        self._process.close()
+
+
+def many(app: App, count: int) -> None:
+    """An edition, and so many readers who are due."""
+    publish_edition(app.database, "A Kite for All", "On Bread", day=LONG_AGO.date())
+    with app.database.write() as conn:
+        for _ in range(count):
+            add_subscriber(conn, now=LONG_AGO, due_at=LONG_AGO)
+    assert app.plan().planned == count
+
+
+def test_many_are_signed_by_a_process_of_its_own(
+    database: Database,
+    tmp_path: Path,
+    clock: Clock,
+    records: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """From a full batch on another process signs, with the signatures that this one makes of the same mails."""
+    started: list[SigningProcess] = []
+    start = App.start_signing
+
+    def counted(app: App) -> SigningProcess:
+        started.append(start(app))
+        return started[-1]
+
+    monkeypatch.setattr(App, "start_signing", counted)
+    relay = MemoryRelay()
+    app = make_app(database, tmp_path, relay=relay, clock=clock, dkim=BOTH)
+    many(app, app.deliver_policy.batch - 1)
+    app.deliver()
+    assert (len(relay.accepted), started) == (127, [])
+    with database.write() as conn:
+        for _ in range(300):
+            add_subscriber(conn, now=LONG_AGO, due_at=LONG_AGO)
+    assert app.plan().planned == 300
+    app.deliver()
+    assert len(started) == 1
+    mails = relay.accepted[127:]
+    assert len({mail.recipient for mail in mails}) == len(mails) == 300
+    assert all(len(re.findall(rb" s=(2026[ae]);", mail.data)) == 2 for mail in mails)
+    for mail in mails[:: len(mails) // 7]:
+        assert dkimpy_verifies(mail.data, records)
+        assert dkimpy_verifies(mail.data, records, index=1)
+
+
+def test_a_signing_process_that_dies(
+    database: Database,
+    tmp_path: Path,
+    clock: Clock,
+    records: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Killed in mid-run it takes nothing with it: what it had is signed here, and each reader gets one mail."""
+    dying: list[Dying] = []
+    start = App.start_signing
+
+    def mortal(app: App) -> Dying:
+        dying.append(Dying(start(app)))
+        return dying[-1]
+
+    monkeypatch.setattr(App, "start_signing", mortal)
+    relay = MemoryRelay()
+    app = make_app(database, tmp_path, relay=relay, clock=clock, dkim=BOTH)
+    many(app, 200)
+    assert app.deliver().results == {Status.SENT: 200}
+    assert dying[0].submitted >= 2
+    assert len({mail.recipient for mail in relay.accepted}) == len(relay.accepted) == 200
+    assert all(dkimpy_verifies(mail.data, records) for mail in relay.accepted[::40])
+
+
+def test_a_signing_process(records: dict[str, str], tmp_path: Path) -> None:
+    """It signs as this process does, in the order asked; without a key, or once it is gone, it says so."""
+    keys = {name: keyring.path_of(tmp_path / "dkim", name).read_bytes() for name in ("2026a", "2026e")}
+    ours = Dkim("example.org", lambda name: private_key(name, keys[name]))
+    asked = [
+        [Unsigned("2026a 2026e", b"Subject: %d\r\n" % each, bytes(32), LONG_AGO) for each in chunk]
+        for chunk in ((1, 2), (3,))
+    ]
+    process = SigningProcess("example.org", keys)
+    for chunk in asked:
+        process.submit(chunk)
+    assert [process.receive(), process.receive()] == [[ours.headers(one) for one in each] for each in asked]
+    process.submit([Unsigned("2026b", b"Subject: 4\r\n", bytes(32), LONG_AGO)])
+    with pytest.raises(EOFError):
+        process.receive()
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        for _ in range(2):
+            process.submit(asked[0])
+    process.close()
+
+
+def test_a_signing_process_that_is_stuck(records: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that does not end when it is told to is killed."""
+    monkeypatch.setattr(signing, "END_S", 0.2)
+    process = SigningProcess("example.org", {})
+    os.kill(process.pid, signal.SIGSTOP)
+    process.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)

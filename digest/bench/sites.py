@@ -83,6 +83,7 @@ class Site:
             self.app.deliver_policy,
             clock=self.app.clock,
             claims=self.app.settings.data_dir / "claims",
+            signing=self.app.start_signing,
         )
 
     def balance(self) -> Balance:

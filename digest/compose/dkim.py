@@ -9,7 +9,6 @@ Source:
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from binascii import b2a_base64
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
+from digest.compose.message import Unsigned
 from digest.errors import SettingsError
 
 RSA, ED25519 = "rsa-sha256", "ed25519-sha256"
@@ -140,26 +140,25 @@ class Dkim:
         self._key = key
         self._signers: dict[str, tuple[_Signer, ...]] = {}
 
-    def headers(self, signed_by: str, headers: bytes, body_hash: bytes, at: dt.datetime) -> bytes:
+    def headers(self, mail: Unsigned) -> bytes:
         """The signatures of a mail, one header for each key; they go in front of its headers.
 
         Args:
-            signed_by: Selectors, with a blank between; of none there is no signature.
-            headers: The header block as we write it, each field ending in CRLF, folded at blanks.
-            body_hash: SHA-256 of the body, which ends in one CRLF and no empty line, as `simple` wants it.
-            at: When the mail was planned.
+            mail: Without selectors there is no signature. Its headers are as we write them, folded at blanks; its body
+                ends in one CRLF and no empty line, as `simple` wants it.
 
         Raises:
             SettingsError: A key cannot be had. Nothing is ever mailed unsigned for that.
         """
-        if not signed_by:
+        if not mail.signed_by:
             return b""
-        signers = self._signers.get(signed_by)
+        signers = self._signers.get(mail.signed_by)
         if signers is None:
-            keys = [self._key(selector) for selector in signed_by.split()]
-            signers = self._signers[signed_by] = tuple([_Signer(self._domain, key) for key in keys])
-        names, fields = relaxed(headers)
-        hashed = b" t=%d; bh=%b;" % (int(at.timestamp()), _base64(body_hash))
+            keys = [self._key(selector) for selector in mail.signed_by.split()]
+            signers = tuple([_Signer(self._domain, key) for key in keys])
+            self._signers[mail.signed_by] = signers
+        names, fields = relaxed(mail.headers)
+        hashed = b" t=%d; bh=%b;" % (int(mail.at.timestamp()), _base64(mail.body_hash))
         return b"".join([signer.header(names, fields, hashed) for signer in signers])
 
 

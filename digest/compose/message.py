@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,40 +20,41 @@ class Message:
     sound: bool = False
 
 
-class Signing(Protocol):
-    """Gives the signatures of a mail as headers that go in front of its own."""
+class Unsigned(NamedTuple):
+    """What signatures are made of."""
 
-    def __call__(self, signed_by: str, headers: bytes, body_hash: bytes, at: dt.datetime) -> bytes: ...
+    signed_by: str  #: selectors; none of a mail that is not signed
+    headers: bytes  #: the block, each field ending in CRLF
+    body_hash: bytes  #: SHA-256 of the body
+    at: dt.datetime  #: when the mail was planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """A mail that is composed and not signed yet.
-
-    Signing takes ten times as long as composing, and lets go of the interpreter: it is left to another thread.
-    """
+    """A mail that is composed and not signed yet: signing takes ten times as long, and can be done elsewhere."""
 
     sender: str
     recipient: str
-    headers: bytes  #: the block, each field ending in CRLF
+    unsigned: Unsigned
     body: bytes
     sound: bool = False
-    signed_by: str = ""  #: selectors; none of a mail that is not signed
-    planned_at: dt.datetime
-    signing: Signing = field(repr=False)
+    sign: Callable[[Unsigned], bytes] = field(repr=False)  #: gives the signatures, as header lines
 
-    def sealed(self) -> tuple[Message, str]:
-        """Sign the mail; returns it with a hash of its bytes, by which a later try is compared.
+    def sealed(self, signatures: bytes | None = None) -> tuple[Message, str]:
+        """Put the signatures in front; returns the mail with a hash of its bytes, by which a later try is compared.
 
         The body, which is most of it, is hashed once for both.
+
+        Args:
+            signatures: As `sign` gives them; it is asked here where there are none.
 
         Raises:
             SettingsError: A key that signs this mail cannot be had.
         """
-        body_hash = hashlib.sha256(self.body).digest()
-        signatures = self.signing(self.signed_by, self.headers, body_hash, self.planned_at)
-        head = b"%b%b\r\n" % (signatures, self.headers)
+        if signatures is None:
+            signatures = self.sign(self.unsigned)
+        head = b"%b%b\r\n" % (signatures, self.unsigned.headers)
         message = Message(
             sender=self.sender, recipient=self.recipient, data=head + self.body, sound=self.sound
         )
-        return message, hashlib.sha256(head + body_hash).hexdigest()
+        return message, hashlib.sha256(head + self.unsigned.body_hash).hexdigest()

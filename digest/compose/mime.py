@@ -18,7 +18,7 @@ from digest.compose.dkim import Dkim
 from digest.compose.headers import mailbox_header, plain_address, text_header
 from digest.compose.inert import line
 from digest.compose.links import MailLinks
-from digest.compose.message import Draft
+from digest.compose.message import Draft, Unsigned
 from digest.compose.sender import Sender
 from digest.deliver.delivery import Delivery
 from digest.errors import DigestError
@@ -91,12 +91,12 @@ class Envelopes:
         return Draft(
             sender=self._links.return_path(delivery.id, self._sender.bounces_to),
             recipient=delivery.recipient,
-            headers=headers,
+            unsigned=Unsigned(
+                delivery.signed_by, headers, hashlib.sha256(body).digest(), delivery.planned_at
+            ),
             body=body,
             sound=True,
-            signed_by=delivery.signed_by,
-            planned_at=delivery.planned_at,
-            signing=self._dkim.headers,
+            sign=self._dkim.headers,
         )
 
     def _headers(self, delivery: Delivery, subject: bytes, boundary: bytes) -> bytes:

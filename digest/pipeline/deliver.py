@@ -13,8 +13,7 @@ import math
 import threading
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
@@ -30,16 +29,14 @@ from digest.deliver.reply import Reply
 from digest.deliver.throttle import Limits, Throttle
 from digest.log import logger
 from digest.pipeline.gate import PATIENCE_S, Gate
-from digest.pipeline.ports import Draft, Relay
+from digest.pipeline.ports import Draft, Relay, Signing
 from digest.pipeline.restored import Lookout
+from digest.pipeline.sealing import Sealer
 from digest.pipeline.senders import Built, Desk, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
 from digest.store.database import Database
 from digest.store.deliveries import Result
-
-#: Messages that a thread is given to seal: to wake it for each took as long as a quarter of a signature.
-_SEALED_AT_ONCE = 8
 
 _log = logger("deliver")
 
@@ -56,7 +53,6 @@ class Build(Protocol):
 class DeliverPolicy:
     connections: int = 8  #: to the relay at once, one sender each
     batch: int = 128  #: deliveries claimed at a time
-    sealers: int = 2  #: threads that sign
     lease: LeasePolicy = field(default_factory=LeasePolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
@@ -83,6 +79,7 @@ def deliver(
     stop: threading.Event | None = None,
     lookout: Lookout | None = None,
     gate: Gate | None = None,
+    signing: Callable[[], Signing] | None = None,
 ) -> DeliverReport:
     """Hand over all that is due now, and return when it is settled.
 
@@ -94,6 +91,7 @@ def deliver(
         stop: Set from outside to drain: what is begun is settled, the rest goes back.
         lookout: Raises the database's generation with each claim; None where nobody looks for older copies.
         gate: Says what may go now; one without limits if None.
+        signing: Starts a process that signs, where there is much to sign; all is signed here if None.
     """
     with claimants.claimant(claims) as name, _memory_at_rest(), lookout or nullcontext():
         expired = _take_back(database, claims, policy, now=clock())
@@ -109,6 +107,7 @@ def deliver(
             stop=stop,
             lookout=lookout,
             gate=gate,
+            signing=signing,
         )
         results = run.all(only, limit)
     report = DeliverReport(results=results, expired=expired, paused=run.paused)
@@ -147,8 +146,8 @@ class _Run:
     All that has come back to the desk is committed together: with one fsync for n senders, the price of a durable
     result falls with the number of connections. One thread does nearly all, because threads that compute in Python
     only take turns: with composers, committers and senders apart, half of the time went into waking one another, and
-    even a thread that did nothing but wait for the disk cost more than the wait. Signing alone is done by others, a few
-    messages at a time: it lets go of the interpreter.
+    even a thread that did nothing but wait for the disk cost more than the wait. What is signed in numbers is signed by
+    another process.
     """
 
     def __init__(
@@ -163,6 +162,7 @@ class _Run:
         stop: threading.Event,
         lookout: Lookout | None,
         gate: Gate,
+        signing: Callable[[], Signing] | None,
     ) -> None:
         self._database = database
         self._build = build
@@ -176,8 +176,7 @@ class _Run:
         self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
         self._idle, self._busy = list(self._senders), set[Sender]()
         self._papers: dict[tuple[int, int], EditionPaper] = {}
-        self._sealers = ThreadPoolExecutor(policy.sealers)
-        self._sealing = 0  # messages that sealers have
+        self._sealer = Sealer(signing, self._sealed, self._desk)
         self._ready: deque[Built] = deque()
         self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
@@ -204,13 +203,13 @@ class _Run:
         while True:
             # Composed before a look at the desk: meanwhile other senders come back to it, and share the next commit.
             self._stock_up(drafts)
-            done = self._halted or not (self._ready or self._sealing or self._gate.holds)
+            done = self._halted or not (self._ready or self._sealer.pending or self._gate.holds)
             for built in self._commit(len(self._idle)):
                 sender = self._idle.pop()
                 self._busy.add(sender)
                 sender.give(built)
             wait_s = self._wait_s()
-            if not (self._busy or self._sealing) and (done or wait_s > PATIENCE_S):
+            if not (self._busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
                 return
             self._come_back(wait_s)
 
@@ -220,31 +219,22 @@ class _Run:
             return math.inf
         if self._ready or self._gate.holds:
             return self._gate.wait_s(self._ready)
-        return math.inf if self._busy or self._sealing else 0.0
+        return math.inf if self._busy or self._sealer.pending else 0.0
 
     def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Have as many messages ready, or being sealed, as there are senders."""
-        wanted = 0 if self._halted else len(self._senders) - len(self._ready) - self._sealing
-        to_sign = []
-        for delivery, draft in _until_none(islice(drafts, wanted)):
-            if draft.signed_by:
-                to_sign.append((delivery, draft))
-            else:
-                self._take_in(self._sealed(delivery, draft))
-        for start in range(0, len(to_sign), _SEALED_AT_ONCE):
-            chunk = to_sign[start : start + _SEALED_AT_ONCE]
-            self._sealing += len(chunk)
-            self._sealers.submit(self._seal, chunk)
+        wanted = 0 if self._halted else self._stock - len(self._ready) - self._sealer.pending
+        for one in self._sealer.close(_until_none(islice(drafts, wanted))):
+            self._take_in(one)
 
-    def _seal(self, chunk: Sequence[tuple[Delivery, Draft]]) -> None:
-        """Done by a sealer."""
-        self._desk.bring([self._sealed(delivery, draft) for delivery, draft in chunk])
+    @property
+    def _stock(self) -> int:
+        return self._sealer.ahead * len(self._senders)
 
     def _come_back(self, most_s: float = math.inf) -> None:
-        """Wait for senders and sealers, or that long; take what they come with."""
+        """Wait for senders and signatures, or that long; take what has come."""
         back = self._desk.wait(len(self._busy) // 2, most_s)
-        for one in self._desk.brought():
-            self._sealing -= 1
+        for one in self._sealer.received() if self._desk.heard() else ():
             self._take_in(one)
         for sender in back:
             self._busy.discard(sender)
@@ -305,9 +295,9 @@ class _Run:
 
     def _wind_up(self) -> None:
         """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
-        while self._busy or self._sealing:
+        while self._busy:
             self._come_back()
-        self._sealers.shutdown()
+        self._sealer.end()
         for sender in self._senders:
             sender.stop()
         for sender in self._senders:
@@ -327,6 +317,8 @@ class _Run:
         while not self._halted and left != 0:
             batch = self._policy.batch if left is None else min(self._policy.batch, left)
             claimed = self._claim(batch, only)
+            if len(claimed) == self._policy.batch and claimed[-1].signed_by:
+                self._sealer.expect_many()
             if not claimed:
                 if not self._gate.turns_away:
                     return
@@ -372,10 +364,10 @@ class _Run:
             self._note(self._unbuilt(delivery, error))
             return None
 
-    def _sealed(self, delivery: Delivery, draft: Draft) -> Built | Result:
+    def _sealed(self, delivery: Delivery, draft: Draft, signatures: bytes | None) -> Built | Result:
         """Close a message; bytes that cannot be had, or differ from an earlier try's, are parked (R10)."""
         try:
-            message, body_hash = draft.sealed()
+            message, body_hash = draft.sealed(signatures)
         except Exception as error:  # the others are mailed
             return self._unbuilt(delivery, error)
         # Where no try counts, a relay refused us before it heard of the reader: a mended setting may change the bytes.

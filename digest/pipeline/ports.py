@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from digest.compose.message import Message
+from digest.compose.message import Message, Unsigned
 from digest.deliver.reply import Reply
 
 
 class Draft(Protocol):
-    """A mail that is composed; to sign it takes long, and is left to another thread."""
+    """A mail that is composed; to sign it takes long, and may be done elsewhere."""
 
     @property
-    def signed_by(self) -> str:
-        """What signs it; nothing where it is not signed."""
+    def unsigned(self) -> Unsigned: ...
+
+    def sealed(self, signatures: bytes | None = None) -> tuple[Message, str]:
+        """Close it, signing it where no signatures are given; returns it with a hash of its bytes."""
         ...
 
-    def sealed(self) -> tuple[Message, str]:
-        """Sign it; returns it with a hash of its bytes, the same at every try."""
+
+class Signing(Protocol):
+    """A process that signs, beside this one."""
+
+    def fileno(self) -> int: ...
+
+    def submit(self, unsigned: Sequence[Unsigned]) -> None:
+        """Have these signed; raises OSError where it is gone."""
         ...
+
+    def receive(self) -> list[bytes]:
+        """The signatures of what was submitted first; raises EOFError or OSError where it is gone."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Connection(Protocol):

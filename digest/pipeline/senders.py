@@ -13,7 +13,6 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE
@@ -22,7 +21,6 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Delivery
 from digest.deliver.reply import Reply
 from digest.pipeline.ports import Handing, Relay, SteppedConnection
-from digest.store.deliveries import Result
 
 #: Longest wait for one more to share a commit.
 _MORE_S = 0.001
@@ -45,23 +43,18 @@ class Built:
 
 
 class Desk:
-    """Where one thread waits for senders and for messages, and takes on what senders have on the way."""
+    """Where one thread waits for senders, and takes on what they have on the way."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
         self._back: deque[Sender] = deque()
-        self._brought: deque[Built | Result] = deque()
+        self._heard = self._listened = -1  # a file descriptor, or none
         self._woken, self._wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._epoll.register(self._woken, select.EPOLLIN)
         self._watched: dict[int, tuple[Sender, Handing]] = {}  # by file descriptor
         self._next_look = time.monotonic() + _LOOK_S
 
     # -- called by any thread -------------------------------------------------------------------
-
-    def bring(self, sealed: Iterable[Built | Result]) -> None:
-        """Bring messages that are ready, and what came of those that could not be made so."""
-        self._brought.extend(sealed)
-        self._ring()
 
     def come_back(self, sender: Sender) -> None:
         """Be there, with a reply or an error."""
@@ -84,14 +77,14 @@ class Desk:
         self._arm(descriptor, handing.event)
 
     def wait(self, enough: int, most_s: float = math.inf) -> list[Sender]:
-        """Wait until a sender is back or something was brought, or that long; returns the senders who are back.
+        """Wait until a sender is back or something is heard, or that long; returns the senders who are back.
 
         Args:
             enough: While fewer are back, a millisecond is waited for one more: what is written down together costs
                 one commit.
         """
         until_s = time.monotonic() + most_s
-        while not (self._back or self._brought):
+        while not self._back and self._heard < 0:
             left_s = until_s - time.monotonic()
             self._take_on(max(0.0, min(left_s, _LOOK_S)))
             if left_s <= 0:
@@ -100,10 +93,19 @@ class Desk:
             pass
         return [self._back.popleft() for _ in range(len(self._back))]
 
-    def brought(self) -> Iterator[Built | Result]:
-        """What was brought since it was last asked."""
-        while self._brought:
-            yield self._brought.popleft()
+    def listen(self, descriptor: int) -> None:
+        """Wait for this one as well."""
+        self._listened = descriptor
+        self._epoll.register(descriptor, select.EPOLLIN)
+
+    def listen_no_more(self, descriptor: int) -> None:
+        self._listened = self._heard = -1
+        self._epoll.unregister(descriptor)
+
+    def heard(self) -> bool:
+        """Whether what is listened to has something to be read, as of the last wait."""
+        heard, self._heard = self._heard, -1
+        return heard >= 0
 
     def _take_on(self, most_s: float) -> bool:
         """Take on what is ready, and wait for it at most so long; whether anything was."""
@@ -111,6 +113,8 @@ class Desk:
         for descriptor, _events in ready:
             if descriptor == self._woken:
                 os.read(self._woken, 4096)
+            elif descriptor == self._listened:
+                self._heard = descriptor
             else:
                 self._advance(descriptor)
         if time.monotonic() >= self._next_look:

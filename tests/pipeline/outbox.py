@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from digest.compose.message import Draft, Message
+from digest.compose.message import Draft, Message, Unsigned
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.reply import Reply
 from digest.pipeline.deliver import DeliverPolicy, DeliverReport, deliver
@@ -61,23 +62,23 @@ class Outbox:
         return who
 
     def build(self, delivery: Delivery, papers: Mapping[tuple[int, int], EditionPaper]) -> Draft:
-        """A short message that is the delivery's own; with `signed_by` it is sealed by another thread."""
+        """A short message that is the delivery's own; with `signed_by` it is signed."""
         if not self.broken.isdisjoint((delivery.recipient, *(pick.paper_id for pick in delivery.picks))):
             raise ValueError(f"no mail for {delivery.recipient}")
+        head = f"Message-ID: {delivery.message_id}\r\nTo: {delivery.recipient}\r\n".encode()
+        body = f"{self.text}\r\n".encode()
         return Draft(
             sender="digest@example.org",
             recipient=delivery.recipient,
-            headers=f"Message-ID: {delivery.message_id}\r\nTo: {delivery.recipient}\r\n".encode(),
-            body=f"{self.text}\r\n".encode(),
-            signed_by=self.signed_by,
-            planned_at=delivery.planned_at,
-            signing=self._signatures,
+            unsigned=Unsigned(self.signed_by, head, hashlib.sha256(body).digest(), delivery.planned_at),
+            body=body,
+            sign=self._sign,
         )
 
-    def _signatures(self, signed_by: str, headers: bytes, body_hash: bytes, at: dt.datetime) -> bytes:
-        if signed_by in self.broken:
-            raise ValueError(f"no key {signed_by}")
-        return f"DKIM-Signature: {signed_by}\r\n".encode() if signed_by else b""
+    def _sign(self, mail: Unsigned) -> bytes:
+        if mail.signed_by in self.broken:
+            raise ValueError(f"no key {mail.signed_by}")
+        return f"DKIM-Signature: {mail.signed_by}\r\n".encode() if mail.signed_by else b""
 
     def deliver(
         self, *, relay: Relay | None = None, database: Database | None = None, **options: Any

@@ -1,0 +1,106 @@
+"""Closing drafts: a few are signed here, one by one; where there are many, by a process beside this one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from digest.deliver.delivery import Delivery
+from digest.log import logger
+from digest.pipeline.ports import Draft, Signing
+from digest.pipeline.senders import Built, Desk
+from digest.store.deliveries import Result
+
+#: Signed in one go: so many take 4 ms, and what the process is asked by takes a hundredth of that.
+_CHUNK = 16
+
+Drafted = tuple[Delivery, Draft]
+
+_log = logger("deliver")
+
+
+class Sealer:
+    """Closes the drafts of one run, those that another process signs in the order in which they were given.
+
+    Args:
+        start: Starts that process; None where there is none to start.
+        seal: Closes a draft with signatures, or signs it itself where there are none; returns what came of it.
+        desk: Where is waited for the process.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[], Signing] | None,
+        seal: Callable[[Delivery, Draft, bytes | None], Built | Result],
+        desk: Desk,
+    ) -> None:
+        self._start = start
+        self._seal = seal
+        self._desk = desk
+        self._process: Signing | None = None
+        self._given: deque[list[Drafted]] = deque()
+
+    @property
+    def pending(self) -> int:
+        """How many drafts the process has."""
+        return sum(map(len, self._given))
+
+    @property
+    def ahead(self) -> int:
+        """How many times as many drafts as there are senders keep the process busy while this one composes."""
+        return 2 if self._process is not None else 1
+
+    def expect_many(self) -> None:
+        """Start the process: for a few mails it would take longer to start than to sign them."""
+        if self._process is None and self._start is not None:
+            self._process, self._start = self._start(), None
+            self._desk.listen(self._process.fileno())
+
+    def close(self, drafts: Iterable[Drafted]) -> list[Built | Result]:
+        """Close drafts; returns those that are closed by now, `received` gives the others."""
+        closed, to_sign = [], []
+        for delivery, draft in drafts:
+            if self._process is not None and draft.unsigned.signed_by:
+                to_sign.append((delivery, draft))
+            else:
+                closed.append(self._seal(delivery, draft, None))
+        for start in range(0, len(to_sign), _CHUNK):
+            closed += self._submit(to_sign[start : start + _CHUNK])
+        return closed
+
+    def received(self) -> list[Built | Result]:
+        """What the process has signed; to be called when the desk has heard of it."""
+        if self._process is None:
+            return []
+        try:
+            signatures = self._process.receive()
+        except (EOFError, OSError):
+            return self._alone()
+        signed = zip(self._given.popleft(), signatures, strict=True)
+        return [self._seal(delivery, draft, signature) for (delivery, draft), signature in signed]
+
+    def end(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._desk.listen_no_more(self._process.fileno())
+            self._process.close()
+            self._process = None
+
+    def _submit(self, drafts: list[Drafted]) -> list[Built | Result]:
+        self._given.append(drafts)
+        try:
+            if self._process is not None:
+                self._process.submit([draft.unsigned for _delivery, draft in drafts])
+                return []
+        except OSError:
+            pass
+        return self._alone()
+
+    def _alone(self) -> list[Built | Result]:
+        """Sign all that the process had, as it is gone: nothing is lost with it but speed."""
+        if self._process is not None:
+            _log.warning("signing process gone", pending=self.pending)
+            self.end()
+        left = [drafted for chunk in self._given for drafted in chunk]
+        self._given.clear()
+        return [self._seal(delivery, draft, None) for delivery, draft in left]
