@@ -328,8 +328,6 @@ class _Run:
                 draft = self._drafted(delivery)
                 if draft is not None:
                     yield delivery, draft
-                else:
-                    self._gate.give_up(delivery)
 
     def _claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
         now = self._clock()
@@ -374,10 +372,12 @@ class _Run:
         if delivery.attempts and delivery.body_hash not in (None, body_hash):
             reason = "the bytes differ from the first try's: was a template or setting changed?"
             _log.error("delivery parked", delivery_id=delivery.id, reason=reason)
+            self._gate.give_up(delivery)
             return Result(delivery_id=delivery.id, status=Status.FAILED, reply=reason)
         return Built(delivery, message, body_hash)
 
     def _unbuilt(self, delivery: Delivery, error: Exception) -> Result:
+        self._gate.give_up(delivery)
         verdict = judge_unbuilt(
             f"{type(error).__name__}: {error}",
             delivery_id=delivery.id,
