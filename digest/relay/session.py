@@ -246,7 +246,7 @@ class Session(Wire):
             raise self.silent(Silence.GARBAGE, "more replies than commands")
         self.enter(Step.BODY)
         try:
-            yield from self.writing(data)
+            yield from self.writing(data, _END)
         except Broken as broken:
             return (yield from self._early_word()) or broken.reply
         self.enter(Step.DOT)
@@ -284,11 +284,10 @@ def _address_literal(sock: socket.socket) -> str:
 
 
 def _wire_bytes(message: Message) -> bytes:
-    """Return the message with its final dot, leading dots doubled; empty where its lines are broken."""
+    """Return the message as it is sent before its final dot, leading dots doubled; empty where its lines are broken."""
     data = message.data
     if not message.sound and (data.startswith(b".") or _SUSPECT.search(data)):
         if _BARE.search(data):
             return b""
         data = _FIRST_DOT.sub(b"..", data)
-    # One buffer: TLS sockets know no sendmsg, and joining the dot to 63 KB costs 0.5 µs.
-    return data + _END if data.endswith(b"\r\n") else data + b"\r\n" + _END
+    return data if data.endswith(b"\r\n") else data + b"\r\n"
