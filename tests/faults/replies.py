@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from digest.relay.url import parse_url
 from digest.relay.wire import Deadlines
 from digest.store import subscribers
 from digest.subscribers.subscriber import State, Subscriber
-from tests.factories import NOW
+from tests.factories import NOW, add_subscriber, plan_for
 from tests.pipeline.outbox import Outbox
 from tests.relay.conftest import Tls
 from tests.smtp_server import CLOSE, GARBAGE, HANG, Answer, Script, Slow, SmtpServer
@@ -73,7 +74,7 @@ def cell(
         outbox.policy, connections=_CONNECTIONS, retry=RetryPolicy(ambiguous="park" if park else "resend")
     )
     outbox.text = _LONG if step == "body" else "words"
-    who = outbox.plan(_READERS)
+    who = plan_apart(outbox, _READERS)
     answer = _OF_CONTENT if kind == "5xx" and step in ("data", "body", "dot") else ANSWERS[kind]
     wanted: Script = answer if step in (*SITE_STEPS, "quit") else [answer]
     with SmtpServer(
@@ -94,6 +95,17 @@ def cell(
         outbox.deliver(relay=relay)
         later = server.lines[seen:]
     return _counted(outbox, who, first, after_first, server, settled, later, step=step, kind=kind, park=park)
+
+
+def plan_apart(outbox: Outbox, count: int) -> list[Subscriber]:
+    """Plan for readers of a domain each: of one domain, a destination that hangs has all others wait as well."""
+    with outbox.database.write() as conn:
+        who = [add_subscriber(conn, f"reader@d{next(_numbers)}.example.org") for _ in range(count)]
+        plan_for(conn, *who)
+    return who
+
+
+_numbers = itertools.count(1)
 
 
 def _deadlines(step: str, kind: str) -> Deadlines:

@@ -25,7 +25,7 @@ from digest.store.database import Database
 from digest.subscribers.subscriber import Frequency, Profile, Schedule
 from digest.wiring import App
 from tests.factories import DAY, HOUR, NOW, Clock, add_subscriber, make_app, raw_dump
-from tests.faults.replies import ANSWERS, STEPS, cell, is_right
+from tests.faults.replies import ANSWERS, STEPS, cell, is_right, plan_apart
 from tests.faults.report import section
 from tests.pipeline.outbox import Outbox, addresses, recipients
 from tests.relay.conftest import Tls
@@ -299,7 +299,7 @@ def held(outbox: Outbox, kind: str, *, park: bool, readers: int) -> None:
     """Hand over to a relay that never ends its answer for some; then to one that is mended."""
     policy = RetryPolicy(ambiguous="park" if park else "resend")
     outbox.policy = replace(outbox.policy, connections=4, retry=policy)
-    who = outbox.plan(readers)
+    who = plan_apart(outbox, readers)
     stuck = {one.address for one in who[:: max(readers // 20, 6)]}
     silent: Answer = HANG if kind == "hang" else ANSWERS["slow"]
     with SmtpServer(answers={"dot": lambda recipient: silent if recipient in stuck else None}) as server:
