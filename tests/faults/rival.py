@@ -22,10 +22,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from digest.deliver.lease import LeasePolicy
-from digest.relay.smtp import SmtpRelay
-from digest.relay.url import parse_url
 from digest.scheduler import Ticks
-from digest.settings import DatabaseSettings
+from digest.settings import DatabaseSettings, RelaySettings
 from digest.wiring import App, utc_now
 from tests.factories import make_settings
 
@@ -37,18 +35,15 @@ SCALED = LeasePolicy(
 
 
 class ScaledApp(App):
-    """The program with a short lease, small batches, and a relay that is spoken to without settings."""
+    """The program with a short lease and small batches, which no setting gives."""
 
     lease: LeasePolicy | None = None
-    batch = 8
-    connections = 2
+    batch = 32
 
     @property
     def deliver_policy(self) -> Any:
         policy = super().deliver_policy
-        return replace(
-            policy, lease=self.lease or policy.lease, batch=self.batch, connections=self.connections
-        )
+        return replace(policy, lease=self.lease or policy.lease, batch=self.batch)
 
 
 def app_of(
@@ -59,13 +54,13 @@ def app_of(
     clock: Callable[[], dt.datetime],
     lease: LeasePolicy | None = None,
     connections: int = 2,
-    batch: int = 8,
+    batch: int = 32,
 ) -> App:
     """The program over an installation."""
-    settings = make_settings(folder, database=DatabaseSettings(url=url))
+    relay = RelaySettings(url=f"smtp://127.0.0.1:{relay_port}", connections=connections)
+    settings = make_settings(folder, database=DatabaseSettings(url=url), relay=relay)
     app = ScaledApp(settings, clock=clock)
-    vars(app)["relay"] = SmtpRelay(parse_url(f"smtp://127.0.0.1:{relay_port}"))
-    vars(app).update(lease=lease, connections=connections, batch=batch)
+    vars(app).update(lease=lease, batch=batch)
     return app
 
 

@@ -161,8 +161,13 @@ def stop_one(
     for number in range(times):
         with database.write() as conn:
             who = [
-                add_subscriber(conn, schedule=Schedule(hour=0), now=utc_now() - 2 * DAY)
-                for _ in range(readers)
+                add_subscriber(
+                    conn,
+                    f"reader@d{number}x{each}.example.org",
+                    schedule=Schedule(hour=0),
+                    now=utc_now() - 2 * DAY,
+                )
+                for each in range(readers)
             ]
         at = 1 + number * 7 % (readers // 2)
         found.append(
