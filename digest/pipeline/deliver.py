@@ -35,8 +35,11 @@ from digest.pipeline.sealing import Sealer
 from digest.pipeline.senders import Built, Desk, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
-from digest.store.database import Database
+from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
+
+#: Seconds between tries to write the last results down: half a minute in all, in which a server is started again.
+_PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 _log = logger("deliver")
 
@@ -303,9 +306,22 @@ class _Run:
         for sender in self._senders:
             sender.join()
         self._desk.close()
-        with self._database.write() as conn:
-            self._settle(conn, self._clock())
-            deliveries.release(conn, self._claimant)
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """Write what came of the last tries; a database that is away is waited for, as what is not written is repeated."""
+        for pause_s in (*_PAUSES_S, None):
+            try:
+                with self._database.write() as conn:
+                    self._settle(conn, self._clock())
+                    deliveries.release(conn, self._claimant)
+            except DatabaseError:
+                if pause_s is None or self._stop.is_set():
+                    raise
+                _log.warning("results wait for the database", results=len(self._results))
+                self._stop.wait(pause_s)
+            else:
+                return
 
     # -- what is due ----------------------------------------------------------------------------
 

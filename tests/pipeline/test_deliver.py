@@ -23,6 +23,7 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Status
 from digest.deliver.policy import RetryPolicy
 from digest.deliver.reply import Reply, Silence, Step
+from digest.pipeline import deliver as module
 from digest.relay.memory import MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
@@ -558,23 +559,23 @@ def test_a_stop_drains(sealed: Outbox) -> None:
 
 
 class Faulty(Database):
-    """A database of which one commit fails, before, in or after it.
+    """A database of which one commit fails, or some in a row: before, in or after it.
 
     Attributes:
         commits: Begun so far.
         before_commit: Called with the connection at the end of each transaction.
     """
 
-    def __init__(self, real: Database, *, at: int = 0, moment: str = "") -> None:
+    def __init__(self, real: Database, *, at: int = 0, moment: str = "", lasts: int = 1) -> None:
         self.url, self.read_only, self.engine = real.url, real.read_only, real.engine
         self.commits = 0
         self.before_commit: Callable[[SqlConnection], None] = lambda conn: None
-        self._at, self._moment = at, moment
+        self._when, self._moment = range(at, at + lasts), moment
 
     @contextmanager
     def write(self) -> Iterator[SqlConnection]:
         self.commits += 1
-        moment = self._moment if self.commits == self._at else ""
+        moment = self._moment if self.commits in self._when else ""
         if moment == "before":
             raise DatabaseError("cannot be reached")
         with super().write() as conn:
@@ -610,6 +611,40 @@ def test_every_commit_may_fail(outbox: Outbox, moment: str) -> None:
         assert outbox.open_claims() == 0
     assert 5 < at < 99, "a run has so many commits"
     assert outbox.balances()
+
+
+@pytest.mark.parametrize("moment", ["before", "in", "after"])
+def test_a_database_that_is_away(outbox: Outbox, moment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is away in mid-run is waited for, and what was under way written down: the next run repeats nothing."""
+    monkeypatch.setattr(module, "_PAUSES_S", (0.0, 0.0, 0.0))
+    who = outbox.plan(9)
+    with pytest.raises(DatabaseError):
+        outbox.deliver(database=Faulty(outbox.database, at=5, moment=moment, lasts=4))
+    tried = len(outbox.relay.tried)
+    assert outbox.statuses(who)["sent"] == tried > 0
+    outbox.deliver()
+    assert recipients(outbox.relay.accepted) == addresses(who)
+    assert outbox.balances()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_database_that_stays_away(outbox: Outbox, stopped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for so long and no longer, and not at all by who is told to stop; then it is told."""
+    monkeypatch.setattr(module, "_PAUSES_S", (0.0, 0.0, 0.0))
+    outbox.plan(9)
+    stop = threading.Event()
+    database = Faulty(outbox.database, at=5, moment="before", lasts=100)
+
+    def script(message: Message) -> None:
+        if stopped and len(outbox.relay.tried) == 2:
+            stop.set()
+
+    outbox.script(script)
+    with pytest.raises(DatabaseError, match="cannot be reached"):
+        outbox.deliver(database=database, stop=stop)
+    assert database.commits == 5 + (1 if stopped else 4)
+    outbox.deliver()
+    assert set(outbox.statuses()) == {"sent"}
 
 
 def database_is_clean(outbox: Outbox, database: Faulty) -> bool:
