@@ -38,8 +38,8 @@ from digest.store import claimants, deliveries, editions
 from digest.store.database import Database, DatabaseError
 from digest.store.deliveries import Result
 
-#: Seconds between tries to write the last results down: half a minute in all, in which a server is started again.
-_PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0, 8.0, 15.0)
+#: Seconds between tries to write the last results down: long enough for a server to be started again.
+_PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
 
 _log = logger("deliver")
 
