@@ -164,7 +164,9 @@ def build(
 
 def opened(settings: Settings) -> Site:
     """The installation that `build` made, opened by another process, which delivers and so knows no readers."""
-    return _site(App(settings), readers=())
+    app = App(settings)
+    app.check_signing()  # the keys are read, as they are before anything is sent
+    return _site(app, readers=())
 
 
 def _site(app: App, readers: tuple[int, ...]) -> Site:

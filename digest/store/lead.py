@@ -26,6 +26,8 @@ class Lead:
         self._database = database
         self._conn: Connection | None = None
         self._guard = threading.Lock()
+        # Whoever closes the database means this connection too, which the pool does not know to be idle.
+        sa.event.listen(database.engine, "engine_disposed", lambda _engine: self.close())
 
     def taken(self) -> bool:
         """Whether this process leads; it takes the lead where nobody has it.

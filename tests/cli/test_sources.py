@@ -30,8 +30,8 @@ expected = 40
 @pytest.fixture
 def friday(site: Path) -> Iterator[Path]:
     """A site with a page that gives 40 papers on a working day, on a Friday at eight."""
-    with (site / "digest.toml").open("a") as settings:
-        settings.write(TABLE)
+    path = site / "digest.toml"
+    path.write_text(path.read_text().replace("edition.hour = 0\n", "edition.hour = 6\n") + TABLE)
     with freeze_time(NOW):
         yield site
 

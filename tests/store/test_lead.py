@@ -65,3 +65,13 @@ def test_a_server_that_is_away(postgresql_database: Database) -> None:
     with pytest.raises(DatabaseError):
         Lead(away).taken()
     away.close()
+
+
+def test_a_closed_database(other: Database, postgresql_database: Database) -> None:
+    """Who closes the database lets another lead."""
+    assert Lead(other).taken()
+    assert not Lead(postgresql_database).taken()
+    other.close()
+    last = Lead(postgresql_database)
+    wait_until(last.taken)  # the server notices a moment later
+    last.close()
