@@ -96,7 +96,7 @@ class Desk:
     def listen(self, descriptor: int) -> None:
         """Wait for this one as well."""
         self._listened = descriptor
-        self._epoll.register(descriptor, select.EPOLLIN)
+        self._epoll.register(descriptor, _AWAITED[EVENT_READ])
 
     def listen_no_more(self, descriptor: int) -> None:
         self._listened = self._heard = -1
@@ -105,6 +105,8 @@ class Desk:
     def heard(self) -> bool:
         """Whether what is listened to has something to be read, as of the last wait."""
         heard, self._heard = self._heard, -1
+        if heard >= 0:  # told once as well: what is not read yet would cut short each wait for a sender
+            self._epoll.modify(heard, _AWAITED[EVENT_READ])
         return heard >= 0
 
     def _take_on(self, most_s: float) -> bool:
