@@ -181,6 +181,7 @@ class _Run:
         self._papers: dict[tuple[int, int], EditionPaper] = {}
         self._sealer = Sealer(signing, self._sealed, self._desk)
         self._ready: deque[Built] = deque()
+        self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
         self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
         self._streak = 0
@@ -282,10 +283,12 @@ class _Run:
         return self._in_time([one for one in wanted if one.delivery.id in granted], self._clock())
 
     def _in_time(self, chosen: list[Built], now: dt.datetime) -> list[Built]:
-        """Those whose lease leaves the time for a whole hand-over."""
+        """Those of a claim that was not made anew since, whose lease leaves the time for a whole hand-over."""
         kept = []
         for one in chosen:
-            if self._policy.lease.may_begin(one.delivery.lease_until, now=now):
+            # Who moved, or was put aside, may be claimed again while their older message still waits to be begun.
+            current = self._claims.get(one.delivery.id) is one.delivery
+            if current and self._policy.lease.may_begin(one.delivery.lease_until, now=now):
                 kept.append(one)
             else:
                 self._gate.drop(one)
@@ -367,6 +370,7 @@ class _Run:
                 # Last of all: on PostgreSQL who claims meanwhile waits for this row.
                 self._lookout.raise_(conn)
         self._results.clear()
+        self._claims.update((delivery.id, delivery) for delivery in claimed)
         if self._lookout is not None:
             self._lookout.keep()
         return claimed
@@ -423,6 +427,7 @@ class _Run:
             self.paused = self.paused or verdict.detail
 
     def _note(self, result: Result) -> None:
+        self._claims.pop(result.delivery_id, None)
         self._results.append(result)
         self._tries[result.status] += 1
 

@@ -24,11 +24,11 @@ from digest.deliver.delivery import Status
 from digest.deliver.policy import RetryPolicy
 from digest.deliver.reply import Reply, Silence, Step
 from digest.pipeline import deliver as module
-from digest.relay.memory import MemoryConnection, MemoryRelay, in_turn
+from digest.relay.memory import ACCEPTED, MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
 from digest.signup import Signup
-from digest.store import bounces, subscribers
+from digest.store import bounces, deliveries, subscribers
 from digest.store.database import Database, DatabaseError
 from digest.store.schema import deliveries as ledger
 from digest.subscribers.consent import Evidence
@@ -352,6 +352,35 @@ def test_a_reader_leaves_meanwhile(sealed: Outbox) -> None:
     row = sealed.rows()[left[0]]
     assert (row.status, row.reason, row.claimant) == ("suppressed", "left", None)
     assert sealed.balances()
+
+
+class Unlocked(MemoryRelay):
+    """A relay that answers one connection while another waits for its script."""
+
+    def answer(self, message: Message) -> Reply:
+        self.tried.append(message)
+        assert self._script is not None
+        return self._script(message) or ACCEPTED
+
+
+def test_who_moves_while_a_message_waits(outbox: Outbox) -> None:
+    """A claim that was taken out of this run's hands, and came back into them, is not served by the older message."""
+    who = outbox.plan(4)
+    tried, moved = threading.Event(), "moved@example.org"
+
+    def script(message: Message) -> Reply | None:
+        if message.recipient == who[1].address:  # by now the message of the fourth is ready
+            with outbox.database.write() as conn:
+                deliveries.readdress(conn, who[3].id, recipient=moved, epoch=2, now=NOW)
+        elif message.recipient == who[2].address:  # holds a connection, so that it stays so
+            assert tried.wait(20)
+        elif message.recipient != who[0].address:
+            tried.set()
+        return None
+
+    relay = Unlocked(script)
+    assert outbox.deliver(relay=relay).results == {Status.SENT: 4}
+    assert recipients(relay.tried) == sorted([*addresses(who[:3]), moved])
 
 
 def test_left_without_a_trace_in_the_ledger(outbox: Outbox) -> None:
