@@ -49,7 +49,8 @@ class Place:
     @property
     def free(self) -> int:
         """How many more messages it may be given."""
-        return (self.member.connections if self.proven else 1) - self.busy
+        # Those that hang since it was proven last are more than the one: that takes nothing from the others' room.
+        return max(0, (self.member.connections if self.proven else 1) - self.busy)
 
     def is_well(self, now_s: float) -> bool:
         return self.aside_until_s <= now_s

@@ -386,6 +386,28 @@ def test_room_that_time_or_a_message_brings() -> None:
         assert (other.room(), other.wait_s()) == (0, math.inf)
 
 
+def test_room_beside_one_whose_messages_hang() -> None:
+    """A relay that is to show anew whether it works, while more of its messages hang, takes no room from the others."""
+    seconds = Seconds()
+    with servers({}, {}) as (one, other):
+        members = [member(each, connections=4, clock=seconds) for each in (one, other)]
+        pool = RelayPool(members, clock=seconds)
+        connection = pool.connect()
+        assert [connection.hand_over(message(n)) for n in range(2)] == [ACCEPTED] * 2
+        first = pool.borrow(set(), math.inf)
+        assert first is not None
+        second = pool.borrow(set(), math.inf)  # of the other relay, whose turn it is
+        assert second is not None
+        hanging = [seat for _ in range(3) if (seat := pool.borrow({second.place}, math.inf))]
+        pool.leave_aside(first, Reply(step=Step.CONNECT, code=421, text="closing"))
+        assert (len(hanging), pool.room()) == (3, 3)
+        seconds.now_s += 61
+        assert pool.room() == 3
+        for seat in (second, *hanging):
+            pool.give_back(seat, well=True)
+        connection.close()
+
+
 def test_a_rate_is_no_reason_to_lose_a_message() -> None:
     """One that comes from a relay in trouble is taken by another that has had its share of the second."""
     seconds = Seconds()
