@@ -209,7 +209,8 @@ class Wire(smtplib.SMTP):
         if not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()) and not (yield EVENT_READ):
             raise self.silent(Silence.TIMEOUT, "")
         while True:
-            self.left()
+            # Not asked how much time is left: what has come is read, however long this process was stopped meanwhile. A
+            # "250" that is let lie is a repeat.
             try:
                 chunk = self.sock.recv(_LINE_BYTES)
                 break

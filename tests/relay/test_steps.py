@@ -121,6 +121,24 @@ def test_deadlines(step: str, answer: Answer) -> None:
     assert [taken.recipient for taken in server.accepted] == ["ada@example.org"]
 
 
+def test_an_answer_that_came_while_we_were_stopped() -> None:
+    """What the relay said in time counts, also when it is read late: else a message that was taken is sent again."""
+    now_s = [0.0]
+    with SmtpServer() as server:
+        connection = connect(server, clock=lambda: now_s[0])
+        assert connection.hand_over(message()) == OK
+        handing = begin(connection, message("bob"))
+        while handing.event is not None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(handing.fileno(), handing.event)
+                assert selector.select(20)
+            if len(server.accepted) == 2:
+                now_s[0] += 3600.0
+            handing.advance()
+        assert handing.reply == OK
+        connection.close()
+
+
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_long_message_in_parts(secure: bool, tls: Tls) -> None:
     """16 MB arrive as they were, whatever the kernel takes at a time, in the clear and under TLS."""
