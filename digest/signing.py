@@ -36,7 +36,11 @@ class SigningProcess:
         with theirs:
             command = [sys.executable, "-m", "digest.signing", str(theirs.fileno())]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603 - this interpreter, no shell
-        self._connection.send((domain, dict(keys)))
+        try:
+            self._connection.send((domain, dict(keys)))
+        except OSError:
+            self.close()
+            raise
 
     @property
     def pid(self) -> int:

@@ -298,6 +298,26 @@ def test_a_signing_process_that_dies(
     assert all(dkimpy_verifies(mail.data, records) for mail in relay.accepted[::40])
 
 
+def test_no_signing_process_to_be_had(
+    sqlite_database: Database,
+    tmp_path: Path,
+    clock: Clock,
+    records: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where none can be started all is signed here: it holds up no mail."""
+
+    def unable(_app: App) -> SigningProcess:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(App, "start_signing", unable)
+    relay = MemoryRelay()
+    app = make_app(sqlite_database, tmp_path, relay=relay, clock=clock, dkim=BOTH)
+    many(app, 130)
+    assert app.deliver().results == {Status.SENT: 130}
+    assert dkimpy_verifies(relay.accepted[-1].data, records)
+
+
 def test_a_signing_process(records: dict[str, str], tmp_path: Path) -> None:
     """It signs as this process does, in the order asked; without a key, or once it is gone, it says so."""
     keys = {name: keyring.path_of(tmp_path / "dkim", name).read_bytes() for name in ("2026a", "2026e")}

@@ -52,8 +52,16 @@ class Sealer:
 
     def expect_many(self) -> None:
         """Start the process: for a few mails it would take longer to start than to sign them."""
-        if self._process is None and self._start is not None:
-            self._process, self._start = self._start(), None
+        start, self._start = self._start, None
+        if start is None:
+            return
+        try:
+            self._process = start()
+        except (
+            OSError
+        ) as error:  # no process to be had, or a key that cannot be read any more: this one has what it takes
+            _log.warning("no signing process", error=error.strerror)
+        else:
             self._desk.listen(self._process.fileno())
 
     def close(self, drafts: Iterable[Drafted]) -> list[Built | Result]:
