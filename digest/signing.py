@@ -34,7 +34,8 @@ class SigningProcess:
     def __init__(self, domain: str, keys: Mapping[str, bytes]) -> None:
         self._connection, theirs = Pipe()
         with theirs:
-            command = [sys.executable, "-m", "digest.signing", str(theirs.fileno())]
+            # -P: whatever lies in the folder where it is started is none of its modules.
+            command = [sys.executable, "-P", "-m", "digest.signing", str(theirs.fileno())]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])  # noqa: S603 - this interpreter, no shell
         try:
             self._connection.send((domain, dict(keys)))
