@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import hashlib
 import re
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +116,31 @@ def test_more_than_one_batch(sealed: Outbox) -> None:
     assert recipients(sealed.relay.accepted) == addresses(who)
     assert sealed.statuses() == {"sent": 41}
     assert sealed.balances()
+
+
+class Knot:
+    """Garbage that only the collector takes away."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_garbage_of_other_threads(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks with little to do leave the collector alone; after a long run what it was not shown is looked through."""
+    frozen: list[int] = []
+    knots: list[weakref.ref[Knot]] = []
+    freeze = gc.freeze
+    monkeypatch.setattr(gc, "freeze", lambda: [frozen.append(1), freeze()])
+    outbox.policy = replace(outbox.policy, batch=4)
+    outbox.plan(3)
+    assert outbox.deliver().results == {Status.SENT: 3}
+    assert frozen == []
+    outbox.plan(9)
+    gc.disable()
+    knots.append(weakref.ref(Knot()))
+    assert outbox.deliver().results == {Status.SENT: 9}
+    gc.enable()
+    assert (frozen, gc.get_freeze_count(), knots[0]()) == ([1], 0, None)
 
 
 def test_nothing_is_due(outbox: Outbox) -> None:
