@@ -41,6 +41,9 @@ from digest.store.deliveries import Result
 #: Seconds between tries to write the last results down: long enough for a server to be started again.
 _PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
 
+#: Seconds, of a wait for time alone, between two looks whether to stop.
+_HEED_S = 1.0
+
 _log = logger("deliver")
 
 T = TypeVar("T")
@@ -220,7 +223,7 @@ class _Run:
             wait_s = self._wait_s()
             if not (self._busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
                 return
-            self._come_back(wait_s)
+            self._come_back(wait_s if wait_s > PATIENCE_S else min(wait_s, _HEED_S))
 
     def _wait_s(self) -> float:
         """How long until time alone lets a message go that waits; infinite where somebody has to come back first."""

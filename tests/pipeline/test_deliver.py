@@ -67,7 +67,7 @@ def outbox(database: Database, tmp_path: Path, clock: Clock) -> Outbox:
 
 @pytest.fixture(params=["", "s1"], ids=["unsigned", "signed"])
 def sealed(request: pytest.FixtureRequest, outbox: Outbox) -> Outbox:
-    """An outbox whose mails are not signed, and one whose mails are, by other threads."""
+    """An outbox whose mails are not signed, and one whose mails are."""
     outbox.signed_by = request.param
     return outbox
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -16,6 +17,7 @@ from digest.deliver.reply import Reply, Silence, Step
 from digest.deliver.throttle import Limits, Throttle
 from digest.deliver.warm_up import WarmUp
 from digest.pipeline.gate import Gate
+from digest.pipeline.senders import Desk, Sender
 from digest.relay.memory import MemoryConnection, MemoryRelay
 from digest.relay.place import Member
 from digest.relay.pool import RelayPool
@@ -125,6 +127,25 @@ def test_a_fast_rate_is_waited_for(outbox: Outbox) -> None:
     plan_to(outbox, *["good.org"] * 20)
     gate = Gate(Throttle(Limits(rate=Rate(100, 1.0)), connections=2), outbox.relay)
     assert outbox.deliver(gate=gate).results == {Status.SENT: 20}
+
+
+def test_a_stop_is_heeded_while_a_rate_is_waited_for(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a minute is waited for in short looks: who is told to stop meanwhile ends."""
+    stop, waits, wait = threading.Event(), list[float](), Desk.wait
+
+    def stopped(desk: Desk, enough: int, most_s: float = math.inf) -> list[Sender]:
+        if 0 < most_s < math.inf:
+            waits.append(most_s)
+            stop.set()
+            return []
+        return wait(desk, enough, most_s)
+
+    monkeypatch.setattr(Desk, "wait", stopped)
+    plan_to(outbox, *["good.org"] * 2)
+    gate = Gate(Throttle(Limits(rate=Rate(2, 60.0)), connections=2), outbox.relay)
+    assert outbox.deliver(gate=gate, stop=stop).results == {Status.SENT: 1}
+    assert waits == [1.0]
+    assert outbox.statuses() == {"sent": 1, "planned": 1}
 
 
 def test_a_warm_up_day_by_day(outbox: Outbox) -> None:
