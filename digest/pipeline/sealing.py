@@ -57,9 +57,8 @@ class Sealer:
             return
         try:
             self._process = start()
-        except (
-            OSError
-        ) as error:  # no process to be had, or a key that cannot be read any more: this one has what it takes
+        except OSError as error:
+            # No process to be had, or a key that cannot be read any more: this process has what it takes.
             _log.warning("no signing process", error=error.strerror)
         else:
             self._desk.listen(self._process.fileno())

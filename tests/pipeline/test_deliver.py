@@ -130,7 +130,12 @@ def test_garbage_of_other_threads(outbox: Outbox, monkeypatch: pytest.MonkeyPatc
     frozen: list[int] = []
     knots: list[weakref.ref[Knot]] = []
     freeze = gc.freeze
-    monkeypatch.setattr(gc, "freeze", lambda: [frozen.append(1), freeze()])
+
+    def counted() -> None:
+        frozen.append(1)
+        freeze()
+
+    monkeypatch.setattr(gc, "freeze", counted)
     outbox.policy = replace(outbox.policy, batch=4)
     outbox.plan(3)
     assert outbox.deliver().results == {Status.SENT: 3}
