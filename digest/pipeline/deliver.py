@@ -11,6 +11,7 @@ import datetime as dt
 import gc
 import math
 import threading
+import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -41,8 +42,8 @@ from digest.store.deliveries import Result
 #: Seconds between tries to write the last results down: long enough for a server to be started again.
 _PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
 
-#: Seconds, of a wait for time alone, between two looks whether to stop.
-_HEED_S = 1.0
+#: Seconds between two looks, where senders are idle, for what has fallen due and whether to stop.
+_LOOK_S = 1.0
 
 _log = logger("deliver")
 
@@ -223,7 +224,7 @@ class _Run:
             wait_s = self._wait_s()
             if not (self._busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
                 return
-            self._come_back(wait_s if wait_s > PATIENCE_S else min(wait_s, _HEED_S))
+            self._come_back(min(wait_s, _LOOK_S) if self._idle and not self._halted else wait_s)
 
     def _wait_s(self) -> float:
         """How long until time alone lets a message go that waits; infinite where somebody has to come back first."""
@@ -347,9 +348,11 @@ class _Run:
             if len(claimed) == self._policy.batch:
                 self._expect_many(signed=bool(claimed[-1].signed_by))
             if not claimed:
-                if not self._gate.turns_away:
-                    return
                 yield None
+                # One message may hang for minutes, and with it the run: what falls due meanwhile does not wait for it.
+                look_s = 0.0 if self._gate.turns_away else time.monotonic() + _LOOK_S
+                while time.monotonic() < look_s:
+                    yield None
             left = None if left is None else left - len(claimed)
             for delivery in claimed:
                 draft = self._drafted(delivery)

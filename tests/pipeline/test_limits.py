@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,33 @@ def test_a_fast_rate_is_waited_for(outbox: Outbox) -> None:
     plan_to(outbox, *["good.org"] * 20)
     gate = Gate(Throttle(Limits(rate=Rate(100, 1.0)), connections=2), outbox.relay)
     assert outbox.deliver(gate=gate).results == {Status.SENT: 20}
+
+
+class Waiting(MemoryRelay):
+    """Answers nobody at one domain before somebody else was mailed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hangs, self.mailed = threading.Event(), threading.Event()
+
+    def answer(self, message: Message) -> Reply:
+        if message.recipient.endswith("@black.hole"):
+            self.hangs.set()
+            assert self.mailed.wait(20), "what fell due meanwhile waits for it"
+        else:
+            self.mailed.set()
+        return super().answer(message)
+
+
+def test_what_falls_due_while_one_hangs(outbox: Outbox) -> None:
+    """One message that has no answer for minutes holds up nobody whose hour comes meanwhile."""
+    relay = Waiting()
+    plan_to(outbox, "black.hole")
+    with ThreadPoolExecutor(1) as threads:
+        run = threads.submit(outbox.deliver, relay=relay)
+        assert relay.hangs.wait(20)
+        plan_to(outbox, "good.org")
+        assert run.result(40).results == {Status.SENT: 2}
 
 
 def test_a_stop_is_heeded_while_a_rate_is_waited_for(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
