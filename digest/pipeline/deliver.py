@@ -42,6 +42,8 @@ from digest.store.deliveries import Result
 #: Seconds between tries to write the last results down: long enough for a server to be started again.
 _PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
 
+#: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
+_STOCK = 512
 #: Seconds between two looks, where senders are idle, for what has fallen due and whether to stop.
 _LOOK_S = 1.0
 
@@ -88,7 +90,7 @@ def deliver(
     gate: Gate | None = None,
     signing: Callable[[], Signing] | None = None,
 ) -> DeliverReport:
-    """Hand over all that is due now, and return when it is settled.
+    """Hand over all that is due, or falls due while messages are under way, and return when it is settled.
 
     Args:
         clock: The time, asked again for each message: a run may last.
@@ -242,7 +244,7 @@ class _Run:
 
     @property
     def _stock(self) -> int:
-        return self._sealer.ahead * len(self._senders)
+        return min(self._sealer.ahead * len(self._senders), _STOCK)
 
     def _come_back(self, most_s: float = math.inf) -> None:
         """Wait for senders and signatures, or that long; take what has come."""
@@ -271,7 +273,7 @@ class _Run:
         """Make results durable and begin as many messages, in one commit; returns those to be handed over.
 
         A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
-        stays as it is, and is released when the run ends.
+        stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
         """
         now = self._clock()
         wanted = [] if self._halted else self._gate.choose(self._ready, places)
