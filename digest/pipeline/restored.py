@@ -79,7 +79,11 @@ class Lookout:
         copy = self.found()
         if copy is not None:
             with self._database.write() as conn:
-                if generations.copy(conn) != copy:
+                noted = generations.copy(conn)
+                if noted is None or noted.until is None:  # else this was done, here or by `restore`
+                    for statement in generations.leap(conn.dialect.name):
+                        conn.exec_driver_sql(statement)
+                if noted != copy:
                     generations.mark(conn, copy)
         return copy
 

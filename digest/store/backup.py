@@ -69,6 +69,8 @@ def restore(database: Database, source: Path, *, now: dt.datetime) -> Path | Non
     with _draft(path) as draft:
         shutil.copyfile(source, draft)
         with closing(sqlite3.connect(draft)) as copy:
+            for statement in generations.leap("sqlite"):
+                copy.execute(statement)
             _mark(copy, Copy(made_at=made_at, until=now))
         _sync(draft)
         kept = _kept(path, now) if path.exists() else None
@@ -96,6 +98,7 @@ def _draft(path: Path) -> Iterator[Path]:
 
 def _mark(conn: sqlite3.Connection, copy: Copy) -> None:
     """Make it one file without a log beside it, which says of itself that it is a copy."""
+    conn.commit()
     conn.execute("PRAGMA journal_mode=DELETE")
     conn.execute(generations.MARK, [generations.marked(copy)])
     conn.commit()

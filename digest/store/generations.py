@@ -110,6 +110,28 @@ def marked(found: Copy) -> str:
     return json.dumps({key: at.isoformat() for key, at in moments.items() if at is not None})
 
 
+def leap(engine: str) -> list[str]:
+    """Statements that leave out ids which later mails may hold: their links would open what is a newcomer's.
+
+    By no fixed number, for a backup may be put back twice.
+    """
+    further = 1_000_000 + secrets.randbelow(10_000_000)
+    return [each.format(table=table, further=further) for table in _SHOWN for each in _LEAPS[engine]]
+
+
+#: Tables whose ids stand in links, Message-IDs and return paths.
+_SHOWN = ("subscribers", "deliveries")
+_LEAPS = {
+    "sqlite": (
+        "INSERT INTO sqlite_sequence SELECT '{table}', 0 WHERE '{table}' NOT IN (SELECT name FROM sqlite_sequence)",
+        "UPDATE sqlite_sequence SET seq = seq + {further} WHERE name = '{table}'",
+    ),
+    "postgresql": (
+        "SELECT setval(name, nextval(name) + {further}) FROM pg_get_serial_sequence('{table}', 'id') AS name",
+    ),
+}
+
+
 def unmark(conn: Connection) -> None:
     """Note that an operator took the copy into use."""
     facts.drop(conn, _COPY)

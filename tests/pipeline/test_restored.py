@@ -167,6 +167,25 @@ def test_restored_from_yesterday(database: Database, machine: Machine, make_copy
     assert machine.over(database).lookout.found() is None, "the latest is no copy"
 
 
+def test_newcomers_get_ids_of_their_own(database: Database, machine: Machine, make_copy: MakeCopy) -> None:
+    """Who signs up at a copy gets no id that somebody had after it was made: the links of that one's mail open nothing."""
+    readers(database)
+    machine.morning(machine.over(database), "On Kites")
+    copies = make_copy(database), make_copy(database)
+    machine.clock.advance(days=1)
+    machine.morning(machine.over(database), "On Bread")
+    with database.write() as conn:
+        lost = add_subscriber(conn, "lost@example.org")
+    ids = [lost.id]
+    for copy in copies:
+        refused(machine.over(copy))
+        refused(machine.over(copy))
+        with copy.write() as conn:
+            ids += [add_subscriber(conn, f"{name}@example.org").id for name in ("zoe", "yan")]
+    assert len(set(ids)) == 5
+    assert ids[2] == ids[1] + 1
+
+
 def test_another_history_of_one_length(database: Database, machine: Machine, make_copy: MakeCopy) -> None:
     """A copy that another machine has mailed from, as often as this one from the latest, is not taken for it."""
     readers(database)

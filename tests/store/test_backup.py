@@ -30,6 +30,11 @@ def subscribe(database: Database, address: str) -> None:
         add_subscriber(conn, address)
 
 
+def ids(path: Path) -> list[int]:
+    with closing(sqlite3.connect(path)) as conn:
+        return [row[0] for row in conn.execute("SELECT id FROM subscribers ORDER BY id")]
+
+
 def copy_of(path: Path) -> Copy | None:
     with closing(Database(f"sqlite:///{path}", read_only=True)) as database, database.read() as conn:
         return generations.copy(conn)
@@ -122,6 +127,7 @@ def test_restored(sqlite_database: Database, made: Path, path: Path) -> None:
     assert not list(path.parent.glob("*-wal"))
     subscribe(sqlite_database, "cy@example.org")
     assert addresses(path) == ["ada@example.org", "cy@example.org"]
+    assert ids(path)[1] > ids(kept)[1], "links mailed to bea do not open what is cy's"
 
 
 def test_restored_where_none_was(sqlite_database: Database, made: Path, tmp_path: Path) -> None:
