@@ -277,6 +277,7 @@ def test_config_shows_no_password(write: Write, tmp_path: Path, form: list[str])
         '[database]\nurl = "postgresql://digest:hush-url@db.example.org/digest"\n'
         '[relay]\nurl = "smtps://digest@mail.example.org"\npassword_file = "password"\n'
         '[relays.second]\nurl = "smtps://digest:hush-relay@mail2.example.org"\npassword_file = "password"\n'
+        '[bounces]\nmailbox = "imaps://bounces:hush-box@mail3.example.org/INBOX"\n'
         '[web]\nlimits_url = "redis://:hush@hush@redis.example.org/0"\nhosts = ["digest.lan"]\n'
     )
     result = CliRunner().invoke(app, ["config", *form])
@@ -284,6 +285,7 @@ def test_config_shows_no_password(write: Write, tmp_path: Path, form: list[str])
     assert "hush" not in result.output
     assert "db.example.org" in result.output
     assert "smtps://digest:***@mail2.example.org" in result.output
+    assert "imaps://bounces:***@mail3.example.org/INBOX" in result.output
     assert "password" in result.output
     assert "redis://:***@redis.example.org/0" in result.output
     assert '"digest.lan"' in result.output

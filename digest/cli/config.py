@@ -28,7 +28,8 @@ def run(context: typer.Context, json: Json = False) -> None:
     document["database"]["url"] = parse_url(settings.database_url).render_as_string(hide_password=True)
     document["web"]["limits_url"] = _PASSWORD.sub(r"\1***@", settings.web.limits_url)
     document["dumps"]["folder"] = str(settings.dump_folder)
-    # No relay's URL may hold one, but this is where somebody looks who wrote it there.
+    # None of these may hold one, but this is where somebody looks who wrote it there.
+    document["bounces"]["mailbox"] = _PASSWORD.sub(r"\1***@", settings.bounces.mailbox)
     for relay in (document["relay"], *document["relays"].values()):
         relay["url"] = _PASSWORD.sub(r"\1***@", relay["url"])
     for name, table in settings.sources.items():
