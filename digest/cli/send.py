@@ -92,7 +92,7 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     if report.paused:
         errors(f"the run was paused, the relay refuses: {report.paused}")
     for subscriber in named or ():
-        _tell_outcome(wired, subscriber)
+        _tell_outcome(wired, subscriber, nothing_sent=not document["sent"])
     for status, said, times in words:
         errors(f"{times:,} {status}: {said}")
     _tell_what_waits(wired, document)
@@ -119,12 +119,14 @@ def _has_rates(settings: Settings) -> bool:
     return any((settings.limits.rate, settings.limits.domain_rate, *own))
 
 
-def _tell_outcome(wired: App, subscriber: Subscriber) -> None:
+def _tell_outcome(wired: App, subscriber: Subscriber, *, nothing_sent: bool) -> None:
     """Say on standard error why a reader who was named got nothing."""
     funnel = why(wired.database, wired.rankers, subscriber, now=wired.clock())
     if funnel.outcome != Status.SENT:
         reason = f" ({funnel.reason.replace('_', ' ')})" if funnel.reason else ""
         errors(f"{subscriber.address}: {funnel.outcome}{reason}")
+    elif nothing_sent:
+        errors(f"{subscriber.address}: has had the mail of {funnel.date}; there is one a day")
 
 
 def _counted(counts: dict[tuple[Status, str | None], int], balance: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import io
 import json
+import re
 import zipfile
 from email import message_from_string
 from pathlib import Path
@@ -342,6 +343,11 @@ def test_a_named_reader_who_gets_nothing_is_told_why(run: Run, filled: Path) -> 
     assert done.err == "digest: bea@example.org: skipped (paused)\n"
     assert run("send", "--json").json["sent"] > 0
     assert run("send", "--to", "bea@example.org", "--json").json["sent"] == 0
+    again = run("send", "--to", "ada@example.org", "--json")
+    assert again.json["sent"] == 0
+    assert re.fullmatch(
+        r"digest: ada@example\.org: has had the mail of [0-9-]{10}; there is one a day\n", again.err
+    )
 
 
 def test_a_dry_run_of_another_moment(run: Run, filled: Path) -> None:
