@@ -34,6 +34,9 @@ PLAN_S = 30.0
 TIDY_S = 600.0
 #: Seconds between two looks at how the sources are, and how many have signed up.
 ALARM_S = 60.0
+#: Runs in a row of which the relay took nothing, too little to pause for, that raise an alarm: with the waits between
+#: two tries, some four minutes.
+TROUBLES = 3
 #: What a sign-up spike is counted over, and how long it is not told again.
 SPIKE = dt.timedelta(hours=1)
 
@@ -49,6 +52,7 @@ class Ticks:
         self._app = app
         self._known: dict[str, float] = {}  # dumps taken in, by when they were written
         self._resume_at: dt.datetime | None = None
+        self._troubles = 0  # runs in a row of which the relay took nothing
         self._quiet_until: dt.datetime | None = None  # since the last alarm
         self._told_of_copy = False
         self.asking = False  #: the first look at the sources is under way
@@ -101,7 +105,13 @@ class Ticks:
             self._resume_at = now + self._app.deliver_policy.retry.pause
             _log.error("delivery paused", reason=report.paused, until=self._resume_at.isoformat())
             self._app.settle_alarm(AlarmName.DELIVERY_PAUSED, _paused(report.paused))
+        elif report.trouble:
+            self._troubles += 1
+            _log.warning("nothing taken", reason=report.trouble, in_a_row=self._troubles)
+            if self._troubles == TROUBLES:
+                self._app.settle_alarm(AlarmName.DELIVERY_PAUSED, _refused(report.trouble))
         elif report.results:
+            self._troubles = 0
             self._app.settle_alarm(AlarmName.DELIVERY_PAUSED, None)
 
     def tidy(self) -> None:
@@ -139,6 +149,13 @@ class Ticks:
         if signups > most and (self._quiet_until is None or now >= self._quiet_until):
             self._quiet_until = now + SPIKE
             _log.error("sign-up spike", signups=signups, usual_at_most=most)
+
+
+def _refused(reason: str) -> str:
+    return (
+        f"The relay, or the way to it, is in trouble: it took none of the mail of the last {TROUBLES} runs: {reason}."
+        " Nothing is lost: each is tried again, and this mail goes out then too."
+    )
 
 
 def _paused(reason: str) -> str:

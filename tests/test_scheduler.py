@@ -18,7 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from digest import scheduler
 from digest.compose.message import Message
 from digest.deliver.alarm import AlarmName
-from digest.deliver.reply import Reply, Step
+from digest.deliver.reply import Reply, Silence, Step
 from digest.errors import DigestError, MailboxError
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.scheduler import Ticks, running
@@ -46,6 +46,7 @@ from tests.web_server import HANG, Asked, Page, WebServer
 from tests.web_server import Answer as Said
 
 PATIENCE_S = 60.0
+DEAD = Reply(step=Step.CONNECT, code=None, text="", silence=Silence.CLOSED)
 REFUSED = Reply(step=Step.MAIL, code=550, text="5.7.1 not from you")
 
 
@@ -225,6 +226,23 @@ def test_a_refusal_pauses_delivery(database: Database, tmp_path: Path) -> None:
     ticks.deliver()
     assert {message.recipient for message in relay.accepted} == {"ada@example.org", "ops@example.org"}
     assert standing(app) == []
+
+
+def test_a_dead_relay_and_few_readers(database: Database, tmp_path: Path) -> None:
+    """Where too few are due to pause, the third run in a row of which the relay took nothing raises the alarm."""
+    relay, clock = MemoryRelay(in_turn([DEAD] * 3)), Clock()
+    app = mailing(database, tmp_path, relay, clock, admin="ops@example.org")
+    ticks = Ticks(app)
+    ticks.plan()
+    raised = []
+    for _ in range(4):
+        ticks.deliver()
+        raised.append(standing(app))
+        clock.advance(seconds=1)
+        ticks.deliver()  # a mail of the alarm at most is due, and nothing else is counted
+        clock.advance(minutes=10)
+    assert raised == [[], [], ["delivery-paused"], []]
+    assert {message.recipient for message in relay.accepted} == {"ada@example.org", "ops@example.org"}
 
 
 def test_one_of_two_schedulers_plans(database: Database, tmp_path: Path) -> None:

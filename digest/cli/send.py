@@ -91,12 +91,14 @@ def _send(wired: App, to: list[str] | None, limit: int | None, json: bool) -> No
     emit(json, document, lambda console: _print_sent(console, document))
     if report.paused:
         errors(f"the run was paused, the relay refuses: {report.paused}")
+    elif report.trouble:
+        errors(f"the relay took nothing: {report.trouble}; it is tried again by the next run")
     for subscriber in named or ():
         _tell_outcome(wired, subscriber, nothing_sent=not document["sent"])
     for status, said, times in words:
         errors(f"{times:,} {status}: {said}")
     _tell_what_waits(wired, document)
-    if report.paused or balance:
+    if report.paused or report.trouble or balance:
         raise typer.Exit(EXIT_FAILED)
     if document["failed"]:
         raise typer.Exit(EXIT_PART)

@@ -73,6 +73,7 @@ class DeliverReport:
     results: dict[Status, int]  #: tries by what came of them
     expired: int
     paused: str | None  #: what stopped the run, for the operator
+    trouble: str | None  #: the site's, where every message of the run met it, and too few were due to pause
 
 
 def deliver(
@@ -119,7 +120,7 @@ def deliver(
             signing=signing,
         )
         results = run.all(only, limit)
-    report = DeliverReport(results=results, expired=expired, paused=run.paused)
+    report = DeliverReport(results=results, expired=expired, paused=run.paused, trouble=run.trouble)
     if report.results or report.expired or report.paused:
         counts = Counter({str(status): number for status, number in report.results.items()})
         counts[Status.EXPIRED] += expired
@@ -196,8 +197,10 @@ class _Run:
         self._tries: Counter[Status] = Counter()
         self._streak = 0
         self._many = False
+        self._taken_up = False  # some message, by the relay, whatever it said of it
         self._error: BaseException | None = None
         self.paused: str | None = None
+        self.trouble: str | None = None
 
     def all(self, only: Collection[int] | None, limit: int | None) -> dict[Status, int]:
         """Claim, build and hand over until nothing is due, the run pauses or is told to stop."""
@@ -444,6 +447,8 @@ class _Run:
         )
         self._note(_result(delivery, verdict))
         self._streak = next_streak(self._streak, verdict)
+        self._taken_up = self._taken_up or self._streak == 0
+        self.trouble = None if self._taken_up else verdict.detail
         if verdict.pause_run or self._streak >= self._policy.retry.site_streak:
             self.paused = self.paused or verdict.detail
 

@@ -291,6 +291,21 @@ def test_the_site_is_mended_by_a_setting(outbox: Outbox) -> None:
     assert {row.body_hash for row in outbox.rows().values()} == hashes
 
 
+def test_nobody_is_there_for_a_few(outbox: Outbox) -> None:
+    """Where fewer are due, a run of which the relay took nothing says so; not one in which it heard of a reader."""
+    outbox.plan(3)
+    outbox.script(lambda message: NOBODY_THERE)
+    report = outbox.deliver()
+    assert (report.paused, report.trouble) == (None, "connect closed")
+    outbox.clock.advance(minutes=10)
+    outbox.script(in_turn([NOBODY_THERE, NO_SUCH_USER, NOBODY_THERE]))
+    assert outbox.deliver().trouble is None
+    outbox.clock.advance(minutes=10)
+    outbox.script(None)
+    report = outbox.deliver()
+    assert (report.results, report.trouble) == ({Status.SENT: 2}, None)
+
+
 def test_nobody_is_there(outbox: Outbox) -> None:
     """A dead relay pauses the run after twenty tries in a row, rather than have each message tried once."""
     outbox.policy = replace(outbox.policy, connections=1)
