@@ -44,6 +44,8 @@ _PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
 
 #: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
 _STOCK = 512
+#: Messages composed between two looks at the sockets.
+_AT_ONCE = 8
 #: Seconds between two looks, where senders are idle, for what has fallen due and whether to stop.
 _LOOK_S = 1.0
 
@@ -130,16 +132,11 @@ def deliver(
 
 @contextmanager
 def _memory_at_rest() -> Iterator[None]:
-    """Let the collector see again what a long run spared it, and take the garbage that was among it.
-
-    To freeze sets its counts back: a service that froze at every tick never came to a full collection.
-    """
+    """Let the collector see again what a long run spared it."""
     try:
         yield
     finally:
-        if gc.get_freeze_count():
-            gc.unfreeze()
-            gc.collect()
+        gc.unfreeze()
 
 
 def _take_back(database: Database, claims: Path, policy: DeliverPolicy, *, now: dt.datetime) -> int:
@@ -240,10 +237,14 @@ class _Run:
         return math.inf if self._busy or self._sealer.pending else 0.0
 
     def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
-        """Have as many messages ready, or being sealed, as there are senders."""
+        """Have as many messages ready, or being signed, as there are senders, or twice as many where others sign."""
         wanted = 0 if self._halted else self._stock - len(self._ready) - self._sealer.pending
-        for one in self._sealer.close(_until_none(islice(drafts, wanted))):
-            self._take_in(one)
+        while wanted > 0 and (chunk := list(_until_none(islice(drafts, min(wanted, _AT_ONCE))))):
+            for one in self._sealer.close(chunk):
+                self._take_in(one)
+            wanted -= len(chunk)
+            # Or the relay would stand idle while this process composes, and this one then while the relay works.
+            self._desk.glance()
 
     @property
     def _stock(self) -> int:
@@ -251,7 +252,7 @@ class _Run:
 
     def _come_back(self, most_s: float = math.inf) -> None:
         """Wait for senders and signatures, or that long; take what has come."""
-        back = self._desk.wait(len(self._busy) // 2, most_s)
+        back = self._desk.wait(len(self._busy) // 4, most_s)
         for one in self._sealer.received() if self._desk.heard() else ():
             self._take_in(one)
         for sender in back:
@@ -365,7 +366,10 @@ class _Run:
                     yield delivery, draft
 
     def _expect_many(self, *, signed: bool) -> None:
-        """Spare the collector what was there before: a run makes many objects, and took 15 % longer with it."""
+        """Spare the collector what was there before: a run makes many objects, and took 15 % longer with it.
+
+        To freeze sets its counts back: a service that froze at every tick never came to a full collection.
+        """
         if not self._many:
             gc.freeze()
         self._many = True

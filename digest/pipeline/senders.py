@@ -93,6 +93,10 @@ class Desk:
             pass
         return [self._back.popleft() for _ in range(len(self._back))]
 
+    def glance(self) -> None:
+        """Take on what is ready now; who is back then is told of by the next wait."""
+        self._take_on(0.0)
+
     def listen(self, descriptor: int) -> None:
         """Wait for this one as well."""
         self._listened = descriptor

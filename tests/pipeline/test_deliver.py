@@ -7,7 +7,6 @@ import gc
 import hashlib
 import re
 import threading
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -118,17 +117,9 @@ def test_more_than_one_batch(sealed: Outbox) -> None:
     assert sealed.balances()
 
 
-class Knot:
-    """Garbage that only the collector takes away."""
-
-    def __init__(self) -> None:
-        self.itself = self
-
-
 def test_garbage_of_other_threads(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ticks with little to do leave the collector alone; after a long run what it was not shown is looked through."""
+    """Ticks with little to do leave the collector alone; what a long run spares it is shown to it again."""
     frozen: list[int] = []
-    knots: list[weakref.ref[Knot]] = []
     freeze = gc.freeze
 
     def counted() -> None:
@@ -141,11 +132,8 @@ def test_garbage_of_other_threads(outbox: Outbox, monkeypatch: pytest.MonkeyPatc
     assert outbox.deliver().results == {Status.SENT: 3}
     assert frozen == []
     outbox.plan(9)
-    gc.disable()
-    knots.append(weakref.ref(Knot()))
     assert outbox.deliver().results == {Status.SENT: 9}
-    gc.enable()
-    assert (frozen, gc.get_freeze_count(), knots[0]()) == ([1], 0, None)
+    assert (frozen, gc.get_freeze_count()) == ([1], 0)
 
 
 def test_nothing_is_due(outbox: Outbox) -> None:
