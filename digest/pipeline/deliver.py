@@ -354,9 +354,11 @@ class _Run:
             if len(claimed) == self._policy.batch:
                 self._expect_many(signed=bool(claimed[-1].signed_by))
             if not claimed:
-                yield None
-                # One message may hang for minutes, and with it the run: what falls due meanwhile does not wait for it.
+                # Asked before anything else happens: what was turned away just now is claimed at the next look. Else there
+                # is nothing. But one message may hang for minutes, and with it the run: what falls due meanwhile does
+                # not wait for it.
                 look_s = 0.0 if self._gate.turns_away else time.monotonic() + _LOOK_S
+                yield None
                 while time.monotonic() < look_s:
                     yield None
             left = None if left is None else left - len(claimed)

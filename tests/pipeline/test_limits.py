@@ -8,11 +8,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from digest.compose.message import Message
-from digest.deliver.delivery import Status
+from digest.deliver.delivery import Delivery, Status
 from digest.deliver.pace import Rate
 from digest.deliver.reply import Reply, Silence, Step
 from digest.deliver.throttle import Limits, Throttle
@@ -155,6 +157,36 @@ def test_what_falls_due_while_one_hangs(outbox: Outbox) -> None:
         assert relay.hangs.wait(20)
         plan_to(outbox, "good.org")
         assert run.result(40).results == {Status.SENT: 2}
+
+
+class Full(Gate):
+    """A gate that turns the second claim away, as a domain does of which enough wait, until a message is over."""
+
+    claims = 0
+    full = False
+
+    def claim(self, conn: Connection, **how: Any) -> list[Delivery]:
+        self.claims += 1
+        self.full = self.claims == 2
+        return [] if self.full else super().claim(conn, **how)
+
+    @property
+    def turns_away(self) -> bool:
+        return self.full
+
+    def end(self, delivery: Delivery, reply: Reply) -> None:
+        self.full = False
+        super().end(delivery, reply)
+
+
+def test_what_was_turned_away_is_claimed_later(outbox: Outbox) -> None:
+    """A claim that was turned away is made again, though nothing would be turned away any more: the run goes on."""
+    outbox.policy = replace(outbox.policy, batch=2, connections=2)
+    who = outbox.plan(12)
+    gate = Full(Throttle(Limits(), connections=2), outbox.relay)
+    assert outbox.deliver(gate=gate).results == {Status.SENT: 12}
+    assert gate.claims > 2
+    assert recipients(outbox.relay.accepted) == addresses(who)
 
 
 def test_a_stop_is_heeded_while_a_rate_is_waited_for(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
