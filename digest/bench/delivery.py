@@ -31,7 +31,7 @@ class Options:
     parts: frozenset[str] = frozenset(PARTS)
     readers: int = 20_000
     rounds: int = 5
-    connections: int = 32
+    connections: int = 64
     pipeline_mails: int = 200  #: of each plain pipeline, in each round
     slow_mails: int = 3_200  #: to the slow relay, in each round
     slow_connections: int = 64
