@@ -41,6 +41,8 @@ from digest.store.deliveries import Result
 
 #: Seconds between tries to write the last results down: long enough for a server to be started again.
 _PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
+#: Seconds after which it is tried no more, however few tries there were: one that waits for a lock takes thirty.
+_AWAY_S = 10.0
 
 #: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
 _STOCK = 512
@@ -328,13 +330,16 @@ class _Run:
 
     def _write_down(self) -> None:
         """Write what came of the last tries; a database that is away is waited for, as what is not written is repeated."""
+        began_s = time.monotonic()
         for pause_s in (*_PAUSES_S, None):
             try:
                 with self._database.write() as conn:
                     self._settle(conn, self._clock())
                     deliveries.release(conn, self._claimant)
             except DatabaseError:
-                if pause_s is None or self._stop.is_set():
+                # Whoever waited long for a lock has waited enough.
+                late = time.monotonic() - began_s > _AWAY_S
+                if pause_s is None or late or self._stop.is_set():
                     raise
                 _log.warning("results wait for the database", results=len(self._results))
                 self._stop.wait(pause_s)

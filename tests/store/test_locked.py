@@ -211,7 +211,7 @@ READS = {
     "dumps": {"body", "every", "find", "of_day", "packed", "rejected"},
     "editions": {"after", "contents", "every", "fetched", "holding", "new_papers", "newest", "on", "page"},
     "facts": {"get", "keys"},
-    "generations": {"copy", "current", "identity", "keep", "marked", "parse", "seen"},
+    "generations": {"copy", "current", "identity", "keep", "leap", "marked", "parse", "seen"},
     "history": {"entered", "listings", "seen_in", "texts"},
     "deliveries": {"signers"},
     "ledger": {"balance", "find", "has_mailed", "history", "latest", "mailed_since", "of", "planned_on", "settled_since", "words_since"},
