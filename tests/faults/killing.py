@@ -61,6 +61,7 @@ class Aftermath:
     readers: int
     kills: int
     begun: tuple[int, ...]  #: messages without a result, after each kill
+    doubtful: int  #: messages that were one of these; one that was killed at its start leaves those of the kill before
     lost: int  #: readers without a mail, who are not parked either
     repeats: int  #: messages beyond one a reader
     most: int  #: repeats of messages of one and the same process; by the relay's log alone
@@ -199,6 +200,7 @@ def _count(lives: Lives, document: dict[str, Any], readers: int) -> Aftermath:
         readers=readers,
         kills=len(lives.begun),
         begun=tuple(len(under_way) for under_way in lives.begun),
+        doubtful=len(set().union(*lives.begun)),
         lost=len(everyone - set(copies) - parked),
         repeats=sum(len(same) - 1 for same in copies.values()),
         most=max(
