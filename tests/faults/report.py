@@ -164,7 +164,8 @@ def is_whole(config: pytest.Config) -> bool:
     """Whether nothing is left out: neither files nor names."""
     asked = {Path(argument).resolve() for argument in config.args}
     whole = {PAGE.parent.resolve(), PAGE.parents[1].resolve()}
-    return not config.option.keyword and bool(asked) and asked <= whole
+    less = config.option.keyword or config.option.ignore or config.option.deselect
+    return not less and bool(asked) and asked <= whole
 
 
 def _outcomes(reporter: TerminalReporter) -> dict[str, list[str]]:
