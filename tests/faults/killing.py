@@ -93,6 +93,9 @@ def send_with_kills(
     """Start a sender, kill it at each moment, start it again, and let the last one finish; nothing else is done."""
     lives = Lives(installation, relay, command)
     for moment in plan:
+        # A service that has nothing left to send does not end by itself, and is not waited for.
+        if command != SEND and not installation.waits(readers):
+            break
         lives.end(moment, by)
     return _count(lives, lives.last(readers), readers)
 

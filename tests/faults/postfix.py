@@ -191,6 +191,8 @@ class Postfix:
         Not told to read them again (SIGHUP): its log daemon and its master then wait for each other, now and then.
         """
         self._end(self._running.pop())
+        # Its children outlive it by a moment, and hold the port: the next one would not start, and yet seem to listen.
+        wait_until(lambda: not self._listens())
         self._write_settings(settings)
         self._start_postfix()
 
