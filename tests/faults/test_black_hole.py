@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from tests.faults.report import section
 from tests.pipeline.outbox import Outbox
 from tests.smtp_server import HANG, Accepted, Answer, SmtpServer
 
-READERS, ROUNDS, MOST = 2000, 3, 1.2
+READERS, ROUNDS, MOST = 2000, 4, 1.2
 
 HOLE = section(
     "R8",
@@ -36,7 +35,8 @@ HOLE = section(
         "bound",
     ),
     about="A real server that says nothing to RCPT for one domain. The rest is timed from the start of the run to the"
-    " last of them that was taken, without the black hole and beside it in turn, three times; medians.",
+    " last of them that was taken, without the black hole and beside it in turn, four times; the shortest of each,"
+    " as other tests run beside it.",
 )
 
 
@@ -105,14 +105,14 @@ def test_the_rest_takes_a_fifth_longer_at_most(
             times.append(
                 rest_s(folder, sqlite_template, answer_s=answer_s, connections=connections, holed=count)
             )
-    ratio = statistics.median(beside) / statistics.median(alone)
+    ratio = min(beside) / min(alone)
     HOLE.add(
         f"{answer_s * 1000:g} ms",
         connections,
         READERS,
         holed,
-        f"{statistics.median(alone):.2f}",
-        f"{statistics.median(beside):.2f}",
+        f"{min(alone):.2f}",
+        f"{min(beside):.2f}",
         f"{ratio:.2f}",
         MOST,
     )

@@ -551,6 +551,7 @@ MANY = [
         (("[", "", "]", "3 authors", "65 upvotes"), "votes", 65),
         (("a-word-that-" + "never-" * 20 + "ends",), "authors", ()),
         (("3 authors\n---", "65 upvotes"), "votes", 65),
+        (("3 authors", "[12 upvotes](https://huggingface.co/papers/2401.00009)", "7 upvotes"), "votes", 7),
         (("3 autores", "·", "30 de mayo", "Upvote 3"), "published_at", None),
         (("3 authors", "· vor 3 Tagen", "Upvote 3"), "published_at", None),
     ],
