@@ -59,6 +59,10 @@ class SigningProcess:
         """
         self._connection.send_bytes(pickle.dumps([tuple(each) for each in unsigned]))
 
+    def has_signed(self) -> bool:
+        """Whether `receive` has not to wait: for signatures, or to tell that the process is gone."""
+        return self._connection.poll()
+
     def receive(self) -> list[bytes]:
         """Return the signatures of what was submitted first and not received yet, each as header lines.
 

@@ -33,7 +33,7 @@ class Options:
     rounds: int = 5
     connections: int = 64
     pipeline_mails: int = 200  #: of each plain pipeline, in each round
-    slow_mails: int = 3_200  #: to the slow relay, in each round
+    slow_mails: int = 9_600  #: to the slow relay, in each round
     slow_connections: int = 64
     memory_readers: tuple[int, int] = (10_000, 100_000)
     planning_readers: int = 100_000

@@ -1,8 +1,7 @@
 """Ours and smtplib against a relay that answers each command after 20 ms, over as many connections each.
 
-A message costs ours two waits (MAIL, RCPT and DATA go out at once; then the message) and smtplib four, so over
-connections that stay open the ratio cannot pass 2. It can where smtplib opens one for each mail, as its
-documentation's example does.
+A message costs ours one wait (its content goes out with MAIL, RCPT and DATA of the next behind it) and smtplib four, so
+over connections that stay open the ratio cannot pass 4.
 """
 
 from __future__ import annotations

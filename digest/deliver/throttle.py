@@ -16,8 +16,10 @@ from typing import Final
 from digest.deliver.pace import Pace, Rate
 from digest.deliver.reply import Reply, Silence, Step
 
-#: So many messages of one domain may wait in memory while they cannot go; the others stay in the ledger.
+#: So many messages of one domain may wait in memory while they cannot go, or so many times as many as may be on their
+#: way, if that is more: one behind each of those, and two in stock. The others stay in the ledger.
 _WAITING: Final = 32
+_BEHIND: Final = 3
 _MANY: Final = 1 << 30
 #: Domains remembered; beyond, those that are at rest are forgotten, and begin with a small share again.
 _DOMAINS: Final = 10_000
@@ -141,10 +143,25 @@ class Throttle:
         """Whether this domain is left alone."""
         return self._domains[name].aside_until_s > now_s
 
-    def start(self, name: str, now_s: float) -> bool:
-        """Take one that waits for started, where it may go now; False where it has to go on waiting."""
+    @property
+    def is_paced(self) -> bool:
+        """Whether rates are to be kept to: then when a message goes is not known before it does."""
+        return self._pace is not None or self.limits.domain_rate is not None
+
+    def has_room(self, name: str, now_s: float, coming: int = 0) -> bool:
+        """Whether one that waits might be started, behind so many that are about to be."""
+        return not self._holds(self._domains[name], now_s, coming)
+
+    def start(self, name: str, now_s: float, coming: int = 0) -> bool:
+        """Take one that waits for started, where it may go now; False where it has to go on waiting.
+
+        Args:
+            name: Its domain.
+            now_s: By the clock of all calls.
+            coming: How many others have been promised a place.
+        """
         domain = self._domains[name]
-        if self._holds(domain, now_s):
+        if self._holds(domain, now_s, coming):
             return False
         domain.waiting -= 1
         if not domain.going:
@@ -184,11 +201,12 @@ class Throttle:
         """Whether no more of it should wait."""
         if domain.aside_until_s > now_s:
             return True
-        return domain.waiting >= _WAITING and self._holds(domain, now_s)
+        most = max(_WAITING, _BEHIND * self._window(domain, now_s))
+        return domain.waiting >= most and self._holds(domain, now_s)
 
-    def _holds(self, domain: _Domain, now_s: float) -> bool:
+    def _holds(self, domain: _Domain, now_s: float, coming: int = 0) -> bool:
         return (
-            domain.going >= self._window(domain, now_s)
+            domain.going + coming >= self._window(domain, now_s)
             or domain.aside_until_s > now_s
             or (domain.pace is not None and domain.pace.wait_s(now_s) > 0)
         )

@@ -1,7 +1,7 @@
 """Step four: claim what is due, build its bytes, hand it over, settle. Nothing lost, nothing twice.
 
-A delivery is claimed under a lease and begun durably before its first byte leaves; its result is durable before the
-next message on that connection begins. A sender killed at any moment leaves at most one begun delivery per
+A delivery is claimed under a lease and begun durably before the first byte of its content leaves; its result is durable
+before the next message on that connection begins. A sender killed at any moment leaves at most one begun delivery per
 connection, and those alone may be repeated, with the same Message-ID and the same bytes.
 """
 
@@ -47,9 +47,12 @@ _AWAY_S = 10.0
 #: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
 _STOCK = 512
 #: Messages composed between two looks at the sockets.
-_AT_ONCE = 8
+_AT_ONCE = 16
 #: Seconds between two looks, where senders are idle, for what has fallen due and whether to stop.
 _LOOK_S = 1.0
+#: Seconds after which what follows a message is given to another sender: where there is nothing else left to give,
+#: and where there is.
+_HANGS_S, _STALLS_S = 0.25, 5.0
 
 _log = logger("deliver")
 
@@ -194,6 +197,7 @@ class _Run:
         self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
         self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
+        self._next_look_s = 0.0
         self._streak = 0
         self._many = False
         self._taken_up = False  # some message, by the relay, whatever it said of it
@@ -218,17 +222,50 @@ class _Run:
     def _serve(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
         while True:
-            # Composed before a look at the desk: meanwhile other senders come back to it, and share the next commit.
+            self._give(self._commit())
+            # Composed while the relay has what was given, and before a look at the desk: meanwhile other senders come
+            # back to it, and share the next commit.
             self._stock_up(drafts)
             done = self._halted or not (self._ready or self._sealer.pending or self._gate.holds)
-            for built in self._commit(len(self._idle)):
-                sender = self._idle.pop()
-                self._busy.add(sender)
-                sender.give(built)
             wait_s = self._wait_s()
             if not (self._busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
                 return
-            self._come_back(min(wait_s, _LOOK_S) if self._idle and not self._halted else wait_s)
+            self._come_back(min(wait_s, self._look_s))
+            self._take_from_those_that_hang()
+
+    def _give(self, begun: list[tuple[Sender, Built]]) -> None:
+        """Give messages to senders that are idle, each with the one that is to follow it where its relay takes that."""
+        leading = [(sender, built) for sender, built in begun if sender.may_lead]
+        following = self._gate.follow(self._ready, [built for _sender, built in leading])
+        behind = {sender: after for (sender, _built), after in zip(leading, following, strict=True)}
+        for sender, built in begun:
+            self._busy.add(sender)
+            sender.give(built, behind.get(sender))
+        self._idle = [sender for sender in self._idle if sender not in self._busy]
+
+    @property
+    def _look_s(self) -> float:
+        """When to look up at the latest, where there is somebody to give anything to."""
+        if self._halted or not self._idle:
+            return math.inf
+        return _HANGS_S if any(sender.following for sender in self._busy) else _LOOK_S
+
+    def _take_from_those_that_hang(self) -> None:
+        """Take back what follows a message that hangs, as long as others are idle."""
+        now_s = time.monotonic()
+        if self._halted or not self._idle or now_s < self._next_look_s:
+            return
+        self._next_look_s = now_s + _HANGS_S / 2
+        last = not (self._ready or self._sealer.pending or self._gate.holds)
+        for sender in self._busy:
+            if sender.following is not None and now_s - sender.given_s > (_HANGS_S if last else _STALLS_S):
+                self._take_back(sender)
+                sender.leads = False  # or it would do nothing but open connections, where all take so long
+
+    def _take_back(self, sender: Sender) -> None:
+        if sender.handed is not None and sender.following is not None:
+            self._gate.take_back(sender.following, sender.handed)
+            sender.following = None
 
     def _wait_s(self) -> float:
         """How long until time alone lets a message go that waits; infinite where somebody has to come back first."""
@@ -240,8 +277,16 @@ class _Run:
 
     def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Have as many messages ready, or being signed, as there are senders, or twice as many where others sign."""
-        wanted = 0 if self._halted else self._stock - len(self._ready) - self._sealer.pending
-        while wanted > 0 and (chunk := list(_until_none(islice(drafts, min(wanted, _AT_ONCE))))):
+        ready = len(self._ready) + self._sealer.pending
+        # What is held back may go next; but others need not wait for it, if it may not.
+        least = min(self._stock, _AT_ONCE)
+        wanted = 0 if self._halted else max(self._stock - self._gate.holds, least) - ready
+        # At the beginning nobody waits until the stock is full.
+        while (
+            wanted > 0
+            and (self._busy or not self._ready)
+            and (chunk := list(_until_none(islice(drafts, min(wanted, _AT_ONCE)))))
+        ):
             for one in self._sealer.close(chunk):
                 self._take_in(one)
             wanted -= len(chunk)
@@ -263,6 +308,8 @@ class _Run:
                 self._error = sender.error
                 continue
             self._idle.append(sender)
+            if not sender.is_ahead:
+                self._take_back(sender)
             if sender.handed is not None and sender.reply is not None:
                 self._gate.end(sender.handed.delivery, sender.reply)
                 self._judge(sender.handed.delivery, sender.reply)
@@ -275,38 +322,49 @@ class _Run:
 
     # -- the ledger -----------------------------------------------------------------------------
 
-    def _commit(self, places: int) -> list[Built]:
-        """Make results durable and begin as many messages, in one commit; returns those to be handed over.
+    def _commit(self) -> list[tuple[Sender, Built]]:
+        """Make results durable and begin as many messages, in one commit; returns who is to hand over which.
 
         A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
         stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
         """
         now = self._clock()
-        wanted = [] if self._halted else self._gate.choose(self._ready, places)
-        wanted = self._in_time(wanted, now)
+        wanted = [] if self._halted else self._in_time(self._choose(), now)
         if not (wanted or self._results or self._gate.has_to_write):
             return []
         with self._database.write() as conn:
             self._settle(conn, now)
-            hashes = {one.delivery.id: one.body_hash for one in wanted}
+            hashes = {one.delivery.id: one.body_hash for _sender, one in wanted}
             granted = deliveries.begin(conn, hashes, claimant=self._claimant, now=now)
             refused = [key for key in hashes if key not in granted]
             deliveries.drop(conn, refused, claimant=self._claimant, now=now)
         self._results.clear()
-        for one in wanted:
+        for _sender, one in wanted:
             if one.delivery.id not in granted:
                 self._gate.drop(one)
         # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
-        return self._in_time([one for one in wanted if one.delivery.id in granted], self._clock())
+        return self._in_time([pair for pair in wanted if pair[1].delivery.id in granted], self._clock())
 
-    def _in_time(self, chosen: list[Built], now: dt.datetime) -> list[Built]:
+    def _choose(self) -> list[tuple[Sender, Built]]:
+        """Choose for each idle sender what followed its last message, or else one of those that wait."""
+        chosen, free = [], []
+        for sender in reversed(self._idle):  # who was back last has its connection open
+            after, sender.following = sender.following, None
+            if after is None or sender.handed is None:
+                free.append(sender)
+            elif self._gate.promote(after, sender.handed):
+                chosen.append((sender, after))
+        chosen += zip(free, self._gate.choose(self._ready, len(free)), strict=False)
+        return chosen
+
+    def _in_time(self, chosen: list[tuple[Sender, Built]], now: dt.datetime) -> list[tuple[Sender, Built]]:
         """Those of a claim that was not made anew since, whose lease leaves the time for a whole hand-over."""
         kept = []
-        for one in chosen:
+        for sender, one in chosen:
             # Who moved, or was put aside, may be claimed again while their older message still waits to be begun.
             current = self._claims.get(one.delivery.id) is one.delivery
             if current and self._policy.lease.may_begin(one.delivery.lease_until, now=now):
-                kept.append(one)
+                kept.append((sender, one))
             else:
                 self._gate.drop(one)
         return kept

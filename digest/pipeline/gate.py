@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 
 from sqlalchemy.engine import Connection
@@ -49,6 +49,7 @@ class Gate:
         self._warm_up = warm_up
         self._clock = clock
         self._held: deque[Built] = deque()  # passed over: others went first
+        self._coming: Counter[str] = Counter()  # those that follow one of another domain
         self._unanswered: list[str] = []  # domains to be put aside with the next transaction
 
     # -- claiming -------------------------------------------------------------------------------
@@ -101,9 +102,9 @@ class Gate:
     # -- beginning ------------------------------------------------------------------------------
 
     @property
-    def holds(self) -> bool:
-        """Whether messages are ready that could not go yet."""
-        return bool(self._held)
+    def holds(self) -> int:
+        """How many messages are ready that could not go yet."""
+        return len(self._held)
 
     def choose(self, ready: deque[Built], places: int) -> list[Built]:
         """Take out of what is ready whatever may be begun now, what was passed over before first."""
@@ -114,17 +115,75 @@ class Gate:
         chosen: list[Built] = []
         for _ in range(len(self._held)):
             one = self._held.popleft()
-            if len(chosen) < places and self._throttle.start(_domain(one.delivery), now_s):
+            if len(chosen) < places and self._start(one, now_s):
                 chosen.append(one)
             else:
                 self._hold(one, now_s)
         while ready and len(chosen) < places:
             one = ready.popleft()
-            if self._throttle.start(_domain(one.delivery), now_s):
+            if self._start(one, now_s):
                 chosen.append(one)
             else:
                 self._hold(one, now_s)
         return chosen
+
+    def _start(self, one: Built, now_s: float) -> bool:
+        name = _domain(one.delivery)
+        return self._throttle.start(name, now_s, self._coming[name])
+
+    def follow(self, ready: deque[Built], before: Sequence[Built]) -> list[Built | None]:
+        """Take out what is to follow each of these over its connection, where that is known by now.
+
+        It still waits until `promote`: one to the same domain then gets the place that its predecessor leaves, any other
+        is promised one now. None is taken where rates or several relays decide anew for each message.
+        """
+        found: list[Built | None] = [None] * len(before)
+        if self._relay is not None or self._throttle.is_paced:
+            return found
+        now_s = self._clock()
+        behind: dict[str, list[int]] = {}
+        for number, one in enumerate(before):
+            behind.setdefault(_domain(one.delivery), []).append(number)
+        for _ in range(len(self._held)):
+            self._put_behind(self._held.popleft(), behind, found, now_s)
+        while ready and behind:
+            self._put_behind(ready.popleft(), behind, found, now_s)
+        return found
+
+    def _put_behind(
+        self, one: Built, behind: dict[str, list[int]], found: list[Built | None], now_s: float
+    ) -> None:
+        name = _domain(one.delivery)
+        if name in behind and not self._throttle.is_aside(name, now_s):
+            before = name
+        elif behind and self._throttle.has_room(name, now_s, self._coming[name]):
+            before = next(iter(behind))
+            self._coming[name] += 1
+        else:
+            self._hold(one, now_s)
+            return
+        found[behind[before].pop()] = one
+        if not behind[before]:
+            del behind[before]
+
+    def promote(self, one: Built, before: Built) -> bool:
+        """Begin with one that follows another, which is over; False where it has to wait after all."""
+        self._no_longer_coming(one, before)
+        now_s = self._clock()
+        if self._start(one, now_s):
+            return True
+        self._hold(one, now_s)
+        return False
+
+    def take_back(self, one: Built, before: Built) -> None:
+        """One that follows another does so no more; it is the first of those that wait."""
+        self._no_longer_coming(one, before)
+        self._held.appendleft(one)
+
+    def _no_longer_coming(self, one: Built, before: Built) -> None:
+        name = _domain(one.delivery)
+        if name != _domain(before.delivery):
+            self._coming[name] -= 1
 
     def _hold(self, one: Built, now_s: float) -> None:
         name = _domain(one.delivery)

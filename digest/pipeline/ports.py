@@ -29,6 +29,10 @@ class Signing(Protocol):
         """Have these signed; raises OSError where it is gone."""
         ...
 
+    def has_signed(self) -> bool:
+        """Whether `receive` has not to wait, be it that the process is gone; may raise OSError where it is."""
+        ...
+
     def receive(self) -> list[bytes]:
         """The signatures of what was submitted first; raises EOFError or OSError where it is gone."""
         ...
@@ -51,6 +55,7 @@ class Handing(Protocol):
 
     event: int | None  #: what it waits for, `selectors.EVENT_READ` or `EVENT_WRITE`; None when it is over
     reply: Reply | None  #: when it is over; None where nothing has left, and `hand_over` has to do it
+    is_ahead: bool  #: when it is over: whether the envelope of the message that follows has left
 
     def fileno(self) -> int: ...
 
@@ -67,8 +72,17 @@ class Handing(Protocol):
 class SteppedConnection(Connection, Protocol):
     """A connection that can do without a thread while it is open."""
 
-    def begin(self, message: Message) -> Handing | None:
-        """Begin to hand over without waiting; None where that cannot be, and `hand_over` has to do it."""
+    @property
+    def may_lead(self) -> bool:
+        """Whether a message that begins now may send the envelope of another ahead."""
+        ...
+
+    def begin(self, message: Message, following: Message | None = None) -> Handing | None:
+        """Begin to hand over without waiting; None where that cannot be, and `hand_over` has to do it.
+
+        Args:
+            following: The next one, whose envelope may go ahead; any other closes the connection instead.
+        """
         ...
 
 

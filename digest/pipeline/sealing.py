@@ -77,14 +77,18 @@ class Sealer:
 
     def received(self) -> list[Built | Result]:
         """What the process has signed; to be called when the desk has heard of it."""
-        if self._process is None:
-            return []
-        try:
-            signatures = self._process.receive()
-        except (EOFError, OSError):
-            return self._alone()
-        signed = zip(self._given.popleft(), signatures, strict=True)
-        return [self._seal(delivery, draft, signature) for (delivery, draft), signature in signed]
+        closed: list[Built | Result] = []
+        # All of it: what is taken at once is begun in one commit.
+        while self._process is not None and self._given:
+            try:
+                if not self._process.has_signed():
+                    break
+                signatures = self._process.receive()
+            except (EOFError, OSError):
+                return closed + self._alone()
+            signed = zip(self._given.popleft(), signatures, strict=True)
+            closed += [self._seal(delivery, draft, signature) for (delivery, draft), signature in signed]
+        return closed
 
     def end(self) -> None:
         """End the process."""

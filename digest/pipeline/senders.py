@@ -154,7 +154,7 @@ class Desk:
             self._epoll.register(descriptor, _AWAITED[event])
 
     def _over(self, sender: Sender, handing: Handing) -> None:
-        if sender.finish(handing.reply):
+        if sender.finish(handing):
             self._back.append(sender)
 
     def _end_what_is_late(self) -> None:
@@ -169,13 +169,21 @@ class Sender:
 
     Attributes:
         handed: What it was given last; None before the first.
-        reply: The relay's last word about that.
+        given_s: When, in monotonic seconds.
+        following: What it is to be given next; that is not begun yet, and only its envelope may have left.
+        reply: The relay's last word about what was handed over.
+        is_ahead: Whether the envelope of what follows has left.
+        leads: Whether anything is to follow what it is given.
         error: What broke it; it takes nothing more.
     """
 
     def __init__(self, relay: Relay, desk: Desk) -> None:
         self.handed: Built | None = None
+        self.given_s = 0.0
+        self.following: Built | None = None
         self.reply: Reply | None = None
+        self.is_ahead = False
+        self.leads = True
         self.error: BaseException | None = None
         self._relay = relay
         self._desk = desk
@@ -183,11 +191,18 @@ class Sender:
         self._given: queue.SimpleQueue[Built | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None  # none before there is anything to wait for
 
-    def give(self, built: Built) -> None:
-        """Have a message handed over; it is begun in the ledger by now."""
-        self.handed = built
+    @property
+    def may_lead(self) -> bool:
+        """Whether what it is given next may send the envelope of another ahead."""
+        return self.leads and self._stepped is not None and self._stepped.may_lead
+
+    def give(self, built: Built, following: Built | None) -> None:
+        """Have a message handed over; it is begun in the ledger by now, and what follows is not."""
+        self.handed, self.following, self.is_ahead = built, following, False
+        self.given_s = time.monotonic()
+        after = None if following is None else following.message
         try:
-            handing = None if self._stepped is None else self._stepped.begin(built.message)
+            handing = None if self._stepped is None else self._stepped.begin(built.message, after)
         except Exception as error:  # or the desk would wait for it for ever
             self.break_off(error)
             return
@@ -196,12 +211,12 @@ class Sender:
         else:
             self._desk.watch(self, handing)
 
-    def finish(self, reply: Reply | None) -> bool:
+    def finish(self, handing: Handing) -> bool:
         """Take the reply to what was given; without one the thread hands it over, and comes back later."""
-        self.reply = reply
-        if reply is None and self.handed is not None:
+        self.reply, self.is_ahead = handing.reply, handing.is_ahead
+        if self.reply is None and self.handed is not None:
             self._have_handed_over(self.handed)
-        return reply is not None
+        return self.reply is not None
 
     def _have_handed_over(self, built: Built) -> None:
         if self._thread is None:

@@ -224,7 +224,12 @@ class PoolConnection:
             refusals.append(reply)
         return min(refusals, key=_gravity, default=_FULL)
 
-    def begin(self, message: Message) -> PoolHanding | None:
+    @property
+    def may_lead(self) -> bool:
+        """No: the next message may be another relay's turn."""
+        return False
+
+    def begin(self, message: Message, following: Message | None = None) -> PoolHanding | None:
         """Begin over an open session; None where one has to be opened, or closed, first."""
         seat = self._pool.borrow_open()
         if seat is None:
@@ -244,11 +249,13 @@ class PoolHanding:
     Attributes:
         event: As of any `Handing`.
         reply: When it is over; None where its relay ended the session before it heard of the reader.
+        is_ahead: Never.
     """
 
     def __init__(self, pool: RelayPool, seat: Seat, handing: SmtpHanding) -> None:
         self.event: int | None = None
         self.reply: Reply | None = None
+        self.is_ahead = False
         self._pool, self._seat, self._handing = pool, seat, handing
         self._look()
 

@@ -12,6 +12,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from digest.compose.message import Message
@@ -29,7 +30,7 @@ _PATH: Final = re.compile(r"[!-;=?-~]{1,320}")
 #: The same with letters of all languages, for relays that offer SMTPUTF8 (RFC 6531).
 _WIDE_PATH: Final = re.compile(r"[!-;=?-~\xa1-\ud7ff\ue000-\U0010ffff]{1,320}")
 _AUTH_METHODS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})
-#: To pick up what has already arrived.
+#: To pick up what has already arrived, or to say goodbye.
 _GLANCE_S = 0.1
 
 
@@ -38,6 +39,8 @@ class Session(Wire):
 
     Attributes:
         usable: Whether both sides agree on where they are, so that another message may follow.
+        ahead: The message whose MAIL, RCPT and DATA have left behind the content of the one before: it has to be
+            the next, and no other may follow until then.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Session(Wire):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.usable = False
+        self.ahead: Message | None = None
         self._hello = hello
         self._context = context
         super().__init__(hello=hello or "localhost", deadlines=deadlines, clock=clock)
@@ -118,32 +122,47 @@ class Session(Wire):
 
     # -- one message ----------------------------------------------------------------------------
 
-    def handing_over(self, message: Message) -> Steps[Reply]:
+    @property
+    def pipelines(self) -> bool:
+        """Whether commands may go out before the reply to the one before (RFC 2920)."""
+        return "pipelining" in self.esmtp_features
+
+    def handing_over(self, message: Message, following: Message | None = None) -> Steps[Reply]:
         """Send one message; returns the relay's last word about it, whatever happens.
 
         Afterwards `usable` says whether the next message may follow.
+
+        Args:
+            following: The next one, where it is known. Its envelope goes out behind the content of this one, if it may:
+                then it is `ahead`, and a message costs one wait instead of two.
         """
+        asked, self.ahead = self.ahead is message, None
         data = _wire_bytes(message)
-        refusal = self._refuse_here(message, data)
+        refusal = None if asked else self._refuse_here(message, data)
         if refusal is not None:
             return refusal
-        at_once = "pipelining" in self.esmtp_features
         try:
-            refusal = yield from (self._ask_at_once(message) if at_once else self._ask_in_turn(message))
-            return refusal or (yield from self._send_data(data))
+            if asked:
+                refusal = yield from self._hear_all()
+            else:
+                refusal = yield from (
+                    self._ask_at_once(message) if self.pipelines else self._ask_in_turn(message)
+                )
+            return refusal or (yield from self._send_data(data, following))
         except Broken as broken:
             self.usable = False
             return broken.reply
 
     def say_goodbye(self) -> None:
-        """QUIT and close; whatever goes wrong here changes no outcome."""
-        if self.usable:
-            self.allow(self.deadlines.quit_s)
-            try:
+        """QUIT and close; whatever goes wrong here changes no outcome.
+
+        The answer is not waited for, as Postfix does not (smtp_skip_quit_response): there is nothing in it to go by.
+        Where a message is ahead the relay waits for its content, and would take QUIT for that.
+        """
+        if self.usable and self.ahead is None:
+            self.allow(_GLANCE_S)
+            with suppress(Broken):
                 self.write(b"QUIT\r\n")
-                self.read()
-            except Broken:
-                pass
         self.usable = False
         self.close()
 
@@ -188,7 +207,14 @@ class Session(Wire):
     def _ask_at_once(self, message: Message) -> Steps[Reply | None]:
         """MAIL, RCPT and DATA in one write, then their three replies (RFC 2920, section 3.1)."""
         self.enter(Step.MAIL)
-        yield from self.writing(f"{self._mail(message)}RCPT TO:<{message.recipient}>\r\nDATA\r\n".encode())
+        yield from self.writing(self._envelope(message))
+        return (yield from self._hear_all())
+
+    def _envelope(self, message: Message) -> bytes:
+        return f"{self._mail(message)}RCPT TO:<{message.recipient}>\r\nDATA\r\n".encode()
+
+    def _hear_all(self) -> Steps[Reply | None]:
+        """Read the replies to MAIL, RCPT and DATA."""
         for step in (Step.MAIL, Step.RCPT, Step.DATA):
             self.enter(step)
             refusal = yield from self._read_refusal()
@@ -239,23 +265,33 @@ class Session(Wire):
         except Broken:
             pass
 
-    def _send_data(self, data: bytes) -> Steps[Reply]:
-        """Send the message with its final dot, and wait for the answer that counts."""
+    def _send_data(self, data: bytes, following: Message | None) -> Steps[Reply]:
+        """Send the message with its final dot, and wait for the answer that counts.
+
+        Message content may be the first of a group of commands (RFC 2920, section 3.1).
+        """
         if self.unasked:
             # It would be taken for the answer to the dot.
             raise self.silent(Silence.GARBAGE, "more replies than commands")
+        if following is not None and self._refuse_here(following, _wire_bytes(following)) is not None:
+            following = None
+        envelope = b"" if following is None else self._envelope(following)
         self.enter(Step.BODY)
         try:
-            yield from self.writing(data, _END)
+            ahead = yield from self.writing(data, _END, envelope)
         except Broken as broken:
             return (yield from self._early_word()) or broken.reply
         self.enter(Step.DOT)
+        if ahead and ahead == len(envelope):
+            self.ahead = following
         code, text = yield from self.reading()
         if 300 <= code < 400:
             raise self.silent(Silence.GARBAGE, f"unexpected {code}")
         said = reply(Step.DOT, code, text)
-        # What follows the answer, "421 enough" for one, ends the session but not what was said.
-        self.usable = code != 421 and not is_full(said) and not self.unasked
+        # What follows the answer, "421 enough" for one, ends the session but not what was said. Behind it may stand the
+        # replies to what is ahead; half of an envelope can neither be taken back nor be gone on with.
+        in_step = ahead == len(envelope) and (self.ahead is not None or not self.unasked)
+        self.usable = code != 421 and not is_full(said) and in_step
         return said
 
     def _early_word(self) -> Steps[Reply | None]:

@@ -12,15 +12,22 @@ from pathlib import Path
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Silence, Step
 from digest.errors import SettingsError
+from digest.log import logger
 from digest.relay.session import Session, is_full
 from digest.relay.url import RelayUrl, Scheme
 from digest.relay.wire import Broken, Deadlines, Steps
 
 _BEFORE_BODY = frozenset({Step.MAIL, Step.RCPT, Step.DATA})
 
+_log = logger("relay")
+
 
 class SmtpRelay:
-    """A relay that is spoken to by SMTP; nothing is opened before the first message."""
+    """A relay that is spoken to by SMTP; nothing is opened before the first message.
+
+    Attributes:
+        hears_ahead: Whether it answers an envelope that was sent ahead, as far as we know.
+    """
 
     def __init__(
         self,
@@ -57,6 +64,7 @@ class SmtpRelay:
             raise SettingsError(f"{key}.messages_per_connection has to be at least 1")
         self.url = url
         self.recycle_after = recycle_after
+        self.hears_ahead = True
         self._password = password
         self._context = None if url.scheme is Scheme.SMTP else _verifying_context(ca_file, key)
         self._hello = hello or _full_name()
@@ -107,22 +115,39 @@ class SmtpConnection:
             until: When it has to be over, by the relay's clock, if that is before the relay's own deadline.
         """
         until = min(until, self._relay.deadline())
-        if self._is_used_up:
+        if self._is_used_up or self._awaits_another_than(message):
             self.close()
         reused = self._session is not None
         reply = self._hand_over(message, until)
         return self._hand_over(message, until) if reused and _wants_another(reply) else reply
 
-    def begin(self, message: Message) -> SmtpHanding | None:
+    def begin(self, message: Message, following: Message | None = None) -> SmtpHanding | None:
         """Begin to hand a message over without waiting for anything.
+
+        Args:
+            following: The next one for this connection, whose envelope may go ahead: ask `may_lead` first.
 
         Returns:
             The message on its way; None where a session has to be opened or closed first, which
             `hand_over` does, and waits for.
         """
-        if self._session is None or self._is_used_up:
+        session = self._session
+        if session is None or self._is_used_up or self._awaits_another_than(message):
             return None
-        return SmtpHanding(self, self._session, self._steps(self._session, message, self._relay.deadline()))
+        asked = session.ahead is message
+        steps = self._steps(session, message, self._relay.deadline(), following)
+        return SmtpHanding(session, steps, following, self._relay if asked else None)
+
+    @property
+    def may_lead(self) -> bool:
+        """Whether a message that begins now may send the envelope of another ahead."""
+        session = self._session
+        more = self._handed + 1 < self._relay.recycle_after
+        return session is not None and more and session.pipelines and self._relay.hears_ahead
+
+    def _awaits_another_than(self, message: Message) -> bool:
+        """Whether the relay waits for the content of another message, which is not going to come."""
+        return self._session is not None and self._session.ahead not in (None, message)
 
     def close(self) -> None:
         """Say goodbye where somebody listens. The next message opens a new session."""
@@ -152,10 +177,12 @@ class SmtpConnection:
                 return broken.reply
         return self._session.drive(self._steps(self._session, message, until))
 
-    def _steps(self, session: Session, message: Message, until: float) -> Steps[Reply]:
+    def _steps(
+        self, session: Session, message: Message, until: float, following: Message | None = None
+    ) -> Steps[Reply]:
         session.message_until = until
         self._handed += 1
-        reply = yield from session.handing_over(message)
+        reply = yield from session.handing_over(message, following)
         if not session.usable:
             self.close()
         return reply
@@ -167,14 +194,29 @@ class SmtpHanding:
     Attributes:
         event: What it waits for, `EVENT_READ` or `EVENT_WRITE`; None when it is over.
         reply: The relay's last word, when it is over; None where the session had been closed while it was
-            idle, or is full: nothing has left, and `hand_over` sends the message over a new one.
+            idle, is full, or did not listen to what was ahead: nothing has left, and `hand_over` sends the message
+            over a new one.
+        is_ahead: When it is over, whether the message that follows has to be the next over this connection.
     """
 
-    def __init__(self, connection: SmtpConnection, session: Session, steps: Steps[Reply]) -> None:
+    def __init__(
+        self, session: Session, steps: Steps[Reply], following: Message | None, asked: SmtpRelay | None
+    ) -> None:
+        """Begin.
+
+        Args:
+            session: It goes over this one.
+            steps: Its own.
+            following: May go ahead.
+            asked: The relay, where its envelope was sent ahead.
+        """
         self.event: int | None = None
         self.reply: Reply | None = None
+        self.is_ahead = False
         self._session = session
         self._steps = steps
+        self._following = following
+        self._asked = asked
         self._take(lambda: next(steps))
 
     def fileno(self) -> int:
@@ -194,7 +236,24 @@ class SmtpHanding:
             self.event = step()
         except StopIteration as end:
             self.event = None
-            self.reply = None if _wants_another(end.value) else end.value
+            self.reply = None if _wants_another(end.value) or self._unheard(end.value) else end.value
+            ahead = self._session.ahead
+            self.is_ahead = ahead is not None and ahead is self._following and self._session.usable
+
+    def _unheard(self, reply: Reply) -> bool:
+        """Whether its relay did not listen to its envelope, which was sent ahead: from now on none is."""
+        if self._asked is None or not _is_out_of_step(reply):
+            return False
+        self._asked.hears_ahead = False
+        _log.warning("relay takes no envelope ahead", relay=self._asked.url.host, code=reply.code)
+        return True
+
+
+def _is_out_of_step(reply: Reply) -> bool:
+    """Whether commands that came early were lost, or refused for that: 503 (RFC 5321), or 554 to the first of them."""
+    if reply.step is Step.MAIL and (reply.silence is not None or reply.code == 554):
+        return True
+    return reply.step in _BEFORE_BODY and reply.code == 503
 
 
 def _wants_another(reply: Reply) -> bool:

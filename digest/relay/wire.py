@@ -38,7 +38,6 @@ class Deadlines:
     #: early is how repeats are made.
     dot_s: float = 600.0
     message_s: float = 660.0  #: for everything about one message, connecting included
-    quit_s: float = 2.0  #: for goodbye, which changes nothing
 
 
 class Broken(Exception):  # noqa: N818 - it never leaves this package, and is no error of ours
@@ -147,30 +146,38 @@ class Wire(smtplib.SMTP):
         poll.register(self.sock, _POLLED[event])
         return bool(poll.poll(math.ceil(max(0.0, self.left_s) * 1000)))
 
-    def writing(self, data: bytes, end: bytes = b"") -> Steps[None]:
-        """Write all, or raise `Broken`: then the last byte has not left.
+    def writing(self, data: bytes, end: bytes = b"", ahead: bytes = b"") -> Steps[int]:
+        """Write data and end, or raise `Broken`: then the last byte of these has not left.
 
         Args:
             end: Goes out with the data, and as a rule without a copy of it: that takes as long as to send a tenth.
+            ahead: Goes out with both, as far as it can without waiting.
+
+        Returns:
+            How many bytes of `ahead` have left.
         """
         assert self.sock is not None
-        left = memoryview(data)
+        needed, left = len(data) + len(end), memoryview(data)
         if end:
             # TLS sockets know no sendmsg.
-            sent = 0 if isinstance(self.sock, ssl.SSLSocket) else self._send_both(data, end)
-            if sent == len(data) + len(end):
-                return
-            left = memoryview(data + end)[sent:]
-        while True:
-            self.left()
+            at_once = not isinstance(self.sock, ssl.SSLSocket)
+            sent = self._send_together(data, end + ahead) if at_once else 0
+            if sent == needed + len(ahead):
+                return len(ahead)
+            left = memoryview(data + end + ahead)[sent:]
+        while left:
+            must_go = len(left) > len(ahead)
+            if must_go:
+                self.left()
             try:
                 left = left[self.sock.send(left) :]
             except OSError as error:
+                if not must_go:
+                    break
                 yield from self._ready_again(error, EVENT_WRITE)
-            if not left:
-                return
+        return len(ahead) - len(left)
 
-    def _send_both(self, data: bytes, end: bytes) -> int:
+    def _send_together(self, data: bytes, end: bytes) -> int:
         """Send what goes out at once; how much that was. What keeps it from going shows at the next try."""
         assert self.sock is not None
         self.left()

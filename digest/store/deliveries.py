@@ -284,7 +284,7 @@ def signers(conn: Connection, *, due_by: dt.datetime | None = None) -> set[str]:
 
 
 def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt.datetime) -> set[int]:
-    """Note, before the first byte, that these are being handed over; returns those that still may be.
+    """Note, before the first byte of their content, that these are being handed over; returns those that still may be.
 
     A delivery whose reader left, or whose lease went to another sender, is not among them.
 

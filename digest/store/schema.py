@@ -327,7 +327,7 @@ deliveries = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("claimant", sa.Text),
     sa.Column("lease_until", Instant),
-    sa.Column("begun_at", Instant),  # set before the first byte of a try, cleared with its result
+    sa.Column("begun_at", Instant),  # set before the content of a try leaves, cleared with its result
     sa.Column("body_hash", sa.String(64)),
     sa.Column("settled_at", Instant),
     sa.Column("reply", sa.Text),

@@ -16,7 +16,7 @@ from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
 from digest.relay.wire import Deadlines
 from tests.relay.conftest import Tls
-from tests.smtp_server import CLOSE, GARBAGE, HANG, Answer, SmtpServer
+from tests.smtp_server import CLOSE, GARBAGE, HANG, Answer, SmtpServer, wait_until
 
 AUTH = ("me", "secret")
 NOW = dt.datetime.now(dt.UTC)
@@ -50,6 +50,7 @@ def test_all_steps(tls: Tls) -> None:
     """Each step of a session that goes well is told; no recipient is named, and nothing is sent."""
     with SmtpServer(starttls=tls.good, auth=AUTH) as server:
         found = look(server, "smtp+starttls", tls.ca_file, password="secret")
+        wait_until(lambda: server.idle)
     steps = ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL")
     assert shown(found) == [(step, "ok") for step in steps]
     assert [word for word in server.commands if word != "EHLO"] == [

@@ -113,12 +113,11 @@ def _deadlines(step: str, kind: str) -> Deadlines:
     short = kind in ("hang", "slow")
     if step == "body" and not short:
         # A refusal in mid-body is read once nothing more can be written.
-        return Deadlines(step_s=3.0, dot_s=_LONG_S, message_s=2 * _LONG_S, quit_s=_LONG_S)
+        return Deadlines(step_s=3.0, dot_s=_LONG_S, message_s=2 * _LONG_S)
     return Deadlines(
         step_s=_SHORT_S if short and step != "dot" else _LONG_S,
         dot_s=_SHORT_S if short and step == "dot" else _LONG_S,
         message_s=2 * _LONG_S,
-        quit_s=_SHORT_S if short else _LONG_S,
     )
 
 

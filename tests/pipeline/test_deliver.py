@@ -801,9 +801,14 @@ class BreaksAtAStep(MemoryConnection):
         self.step = relay.step
         self.event: int | None = EVENT_WRITE
         self.reply: Reply | None = None
+        self.is_ahead = False
         self.ends = socketpair()
 
-    def begin(self, message: Message) -> BreaksAtAStep:
+    @property
+    def may_lead(self) -> bool:
+        return True
+
+    def begin(self, message: Message, following: Message | None = None) -> BreaksAtAStep:
         if self.step == "begin":
             raise RuntimeError("a bug in begin")
         return self

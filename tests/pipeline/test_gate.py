@@ -84,7 +84,7 @@ def test_one_domain_takes_a_share_and_others_pass(database: Database, seconds: S
         ready = built(claim(gate, conn))
     chosen = gate.choose(ready, 8)
     assert [one.delivery.recipient for one in chosen] == [a1, b1]
-    assert (list(ready), gate.holds, gate.wait_s(ready)) == ([], True, math.inf)
+    assert (list(ready), gate.holds, gate.wait_s(ready)) == ([], 2, math.inf)
     gate.end(chosen[0].delivery, TAKEN)
     assert [one.delivery.recipient for one in gate.choose(ready, 1)] == [a2]
     assert [one.delivery.recipient for one in gate.choose(ready, 1)] == [a3]
@@ -150,7 +150,7 @@ def test_a_domain_without_an_answer_is_put_aside(database: Database, seconds: Se
         first, _ = gate.choose(ready, 8)
         deliveries.begin(conn, {first.delivery.id: "hash"}, claimant="x", now=NOW)
         gate.end(first.delivery, SILENT)
-        assert (gate.choose(ready, 8), gate.holds, gate.has_to_write) == ([], False, True)
+        assert (gate.choose(ready, 8), gate.holds, gate.has_to_write) == ([], 0, True)
         gate.write(conn, [], claimant="x", now=NOW)
         assert (gate.has_to_write, gate.choose(ready, 8)) == (False, [])
         assert statuses(conn) == {hung: "claimed", held: "deferred", other: "claimed", late: "deferred"}
@@ -158,6 +158,86 @@ def test_a_domain_without_an_answer_is_put_aside(database: Database, seconds: Se
             sa.select(ledger.c.due_at, ledger.c.attempts).where(ledger.c.recipient == late)
         ).one()
         assert tuple(due) == (NOW + dt.timedelta(seconds=60), 0)
+
+
+# -- what follows over a connection -------------------------------------------------------------------
+
+
+def test_one_of_the_same_domain_takes_over_the_place(database: Database, seconds: Seconds) -> None:
+    """It needs none of its own, but not before that is left; it may be taken back, and is then the first that waits."""
+    gate = Gate(Throttle(Limits(), connections=8), MemoryRelay(), clock=seconds)
+    with database.write() as conn:
+        plan(conn, *["a.org"] * 4)
+        ready = built(claim(gate, conn))
+    (first,) = gate.choose(ready, 1)
+    (second,) = gate.follow(ready, [first])
+    assert second is not None
+    assert not gate.promote(second, first)
+    assert gate.holds == 1
+    assert gate.follow(ready, [first]) == [second]
+    gate.end(first.delivery, TAKEN)
+    assert gate.promote(second, first)
+    (third,) = gate.follow(ready, [second])
+    assert third is not None
+    gate.take_back(third, second)
+    assert gate.choose(ready, 8) == [third]
+
+
+def test_one_of_another_domain_is_promised_a_place(database: Database, seconds: Seconds) -> None:
+    """Nobody else gets it until it goes, or is taken back."""
+    gate = Gate(Throttle(Limits(), connections=8), MemoryRelay(), clock=seconds)
+    with database.write() as conn:
+        plan(conn, "a.org", "b.org", "b.org", "b.org")
+        ready = built(claim(gate, conn))
+    (first,) = gate.choose(ready, 1)
+    (second,) = gate.follow(ready, [first])
+    assert second is not None
+    assert second.delivery.recipient.endswith("@b.org")
+    assert gate.choose(ready, 8) == []
+    gate.take_back(second, first)
+    assert gate.choose(ready, 8) == [second]
+    gate.end(second.delivery, TAKEN)
+    gate.end(first.delivery, TAKEN)
+    third, fourth = gate.choose(ready, 8)
+    assert {third.delivery.recipient, fourth.delivery.recipient} == {"reader2@b.org", "reader3@b.org"}
+
+
+def test_each_behind_its_own_domain(database: Database, seconds: Seconds) -> None:
+    """Whoever can take over a place does, and no domain gets more places than it has."""
+    gate = Gate(Throttle(Limits(), connections=8), MemoryRelay(), clock=seconds)
+    with database.write() as conn:
+        plan(conn, "a.org", "b.org", "b.org", "a.org", "a.org", "b.org", "c.org")
+        ready = built(claim(gate, conn))
+    a, b = gate.choose(ready, 2)
+    assert [each and each.delivery.recipient for each in gate.follow(ready, [a, b])] == [
+        "reader3@a.org",
+        "reader2@b.org",
+    ]
+    assert gate.follow(ready, []) == []
+
+
+def test_where_each_message_is_decided_on_anew(database: Database, seconds: Seconds) -> None:
+    """Under a rate, over several relays and to a domain that is left alone nothing follows."""
+    with database.write() as conn:
+        plan(conn, *["a.org"] * 3)
+    for limits, relay in (
+        (Limits(rate=Rate(9, 1.0)), MemoryRelay()),
+        (Limits(domain_rate=Rate(9, 1.0)), MemoryRelay()),
+        (Limits(), Narrow(9, 0.0)),
+    ):
+        gate = Gate(Throttle(limits, connections=8), relay, clock=seconds)
+        with database.write() as conn:
+            ready = built(claim(gate, conn))
+            deliveries.release(conn, "x")
+        (first,) = gate.choose(ready, 1)
+        assert gate.follow(ready, [first]) == [None]
+    gate = Gate(Throttle(Limits(), connections=16), MemoryRelay(), clock=seconds)
+    with database.write() as conn:
+        ready = built(claim(gate, conn))
+    first, other = gate.choose(ready, 2)
+    gate.end(first.delivery, SILENT)
+    assert gate.follow(ready, [other]) == [None]
+    assert (gate.holds, list(ready)) == (0, [])
 
 
 # -- a warm-up ----------------------------------------------------------------------------------------

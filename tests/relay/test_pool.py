@@ -22,7 +22,7 @@ from digest.relay.smtp import SmtpHanding, SmtpRelay
 from digest.relay.url import parse_url
 from digest.relay.wire import Deadlines
 from tests.relay.conftest import Tls
-from tests.smtp_server import CLOSE, HANG, Answer, Hold, Raw, SmtpServer
+from tests.smtp_server import CLOSE, HANG, Answer, Hold, Raw, SmtpServer, wait_until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -143,12 +143,12 @@ def test_the_last_sender_closes_all() -> None:
         one, other = pool.connect(), pool.connect()
         assert send(one, message()) == ACCEPTED
         one.close()
-        assert server.commands[-1] == "QUIT"
+        wait_until(lambda: server.commands[-1] == "QUIT")
         other.close()
         last = pool.connect()
         assert send(last, message()) == ACCEPTED
         last.close()
-        assert server.commands.count("QUIT") == server.connections == 2
+        wait_until(lambda: server.commands.count("QUIT") == server.connections == 2)
 
 
 # -- failover -----------------------------------------------------------------------------------------
