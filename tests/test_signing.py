@@ -222,6 +222,9 @@ class Dying:
             os.kill(self._process.pid, signal.SIGKILL)
         self._process.submit(unsigned)
 
+    def has_signed(self) -> bool:
+        return self._process.has_signed()
+
     def receive(self) -> list[bytes]:
         return self._process.receive()
 

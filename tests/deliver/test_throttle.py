@@ -142,6 +142,18 @@ def test_only_so_many_wait() -> None:
     assert made.enrol(BAD, 0.0) is True
 
 
+def test_more_wait_where_more_may_go() -> None:
+    """Of a domain that has all of 64 connections, three times as many: one behind each, and two in stock."""
+    made = throttle(64)
+    for _ in range(4):
+        for _ in start(made, enrolled(made, *[GOOD] * 64), 64, 0.0):
+            made.end(GOOD, Heard.ANSWER, 0.0)
+        made.begin()
+    assert len(start(made, enrolled(made, *[GOOD] * 64), 64, 0.0)) == 64
+    enrolled(made, *[GOOD] * 192)
+    assert made.enrol(GOOD, 0.0) is False
+
+
 def test_one_that_is_withdrawn_makes_room() -> None:
     """What is given up unsent waits no more."""
     made = throttle(8)
