@@ -17,9 +17,9 @@ from digest.deliver.pace import Pace, Rate
 from digest.deliver.reply import Reply, Silence, Step
 
 #: So many messages of one domain may wait in memory while they cannot go, or so many times as many as may be on their
-#: way, if that is more: one behind each of those, and two in stock. The others stay in the ledger.
+#: way, if that is more: one behind each of those, one in stock, and what is claimed together. Others stay in the ledger.
 _WAITING: Final = 32
-_BEHIND: Final = 3
+_BEHIND: Final = 4
 _MANY: Final = 1 << 30
 #: Domains remembered; beyond, those that are at rest are forgotten, and begin with a small share again.
 _DOMAINS: Final = 10_000

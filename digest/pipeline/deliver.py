@@ -276,7 +276,7 @@ class _Run:
         return math.inf if self._busy or self._sealer.pending else 0.0
 
     def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
-        """Have as many messages ready, or being signed, as there are senders, or twice as many where others sign."""
+        """Have as many messages ready, or being signed, as there are senders: with those that follow, two for each."""
         ready = len(self._ready) + self._sealer.pending
         # What is held back may go next; but others need not wait for it, if it may not.
         least = min(self._stock, _AT_ONCE)
@@ -295,7 +295,7 @@ class _Run:
 
     @property
     def _stock(self) -> int:
-        return min(self._sealer.ahead * len(self._senders), _STOCK)
+        return min(len(self._senders), _STOCK)
 
     def _come_back(self, most_s: float = math.inf) -> None:
         """Wait for senders and signatures, or that long; take what has come."""

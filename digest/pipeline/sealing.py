@@ -45,11 +45,6 @@ class Sealer:
         """How many drafts the process has."""
         return sum(map(len, self._given))
 
-    @property
-    def ahead(self) -> int:
-        """How many times as many drafts as there are senders keep the process busy while this one composes."""
-        return 2 if self._process is not None else 1
-
     def expect_many(self) -> None:
         """Start the process: for a few mails it would take longer to start than to sign them."""
         start, self._start = self._start, None

@@ -143,14 +143,14 @@ def test_only_so_many_wait() -> None:
 
 
 def test_more_wait_where_more_may_go() -> None:
-    """Of a domain that has all of 64 connections, three times as many: one behind each, and two in stock."""
+    """Of a domain that has all of 64 connections, four times as many: behind each, in stock, and claimed."""
     made = throttle(64)
     for _ in range(4):
         for _ in start(made, enrolled(made, *[GOOD] * 64), 64, 0.0):
             made.end(GOOD, Heard.ANSWER, 0.0)
         made.begin()
     assert len(start(made, enrolled(made, *[GOOD] * 64), 64, 0.0)) == 64
-    enrolled(made, *[GOOD] * 192)
+    enrolled(made, *[GOOD] * 256)
     assert made.enrol(GOOD, 0.0) is False
 
 

@@ -95,8 +95,8 @@ def _natural(cells: Iterable[str]) -> list[list[tuple[int, str]]]:
 _HEAD = """\
 # Faults, and what they cost
 
-Written by `sh tests/run.sh --faults` on {today:%Y-%m-%d}: Python {python}, SQLite {sqlite}, {cores} cores, in
-{minutes:.0f} minutes. Of the tests in `tests/faults` {outcomes}. Each row was counted by its test; bars are asserted there.
+Written by a run of all that is in `tests/faults` on {today:%Y-%m-%d}: Python {python}, SQLite {sqlite}, {cores} cores, in
+{minutes:.0f} minutes. Of its tests {outcomes}. Each row was counted by its test; bars are asserted there.
 
 """
 

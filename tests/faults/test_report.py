@@ -36,7 +36,7 @@ def test_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_page_names_what_did_not_pass() -> None:
     """Whoever reads the page sees which tests its numbers lack."""
     page = report.page("## R1\n", {"passed": ["a", "b"], "failed": ["c"], "skipped": ["d"]}, lasted_s=1_230.0)
-    assert "in\n20 minutes. Of the tests in `tests/faults` 2 passed, 1 failed, 1 skipped." in page
+    assert "in\n20 minutes. Of its tests 2 passed, 1 failed, 1 skipped." in page
     assert page.endswith("- failed: `c`\n- skipped: `d`\n\n## R1\n")
 
 
