@@ -136,7 +136,7 @@ class SmtpConnection:
             return None
         asked = session.ahead is message
         steps = self._steps(session, message, self._relay.deadline(), following)
-        return SmtpHanding(session, steps, following, self._relay if asked else None)
+        return SmtpHanding(self._relay, session, steps, following, asked=asked)
 
     @property
     def may_lead(self) -> bool:
@@ -200,19 +200,27 @@ class SmtpHanding:
     """
 
     def __init__(
-        self, session: Session, steps: Steps[Reply], following: Message | None, asked: SmtpRelay | None
+        self,
+        relay: SmtpRelay,
+        session: Session,
+        steps: Steps[Reply],
+        following: Message | None,
+        *,
+        asked: bool,
     ) -> None:
         """Begin.
 
         Args:
+            relay: Learns whether it hears what is sent ahead.
             session: It goes over this one.
             steps: Its own.
             following: May go ahead.
-            asked: The relay, where its envelope was sent ahead.
+            asked: Whether its envelope was sent ahead.
         """
         self.event: int | None = None
         self.reply: Reply | None = None
         self.is_ahead = False
+        self._relay = relay
         self._session = session
         self._steps = steps
         self._following = following
@@ -236,17 +244,19 @@ class SmtpHanding:
             self.event = step()
         except StopIteration as end:
             self.event = None
-            self.reply = None if _wants_another(end.value) or self._unheard(end.value) else end.value
-            ahead = self._session.ahead
-            self.is_ahead = ahead is not None and ahead is self._following and self._session.usable
+            self._end(end.value)
 
-    def _unheard(self, reply: Reply) -> bool:
-        """Whether its relay did not listen to its envelope, which was sent ahead: from now on none is."""
-        if self._asked is None or not _is_out_of_step(reply):
-            return False
-        self._asked.hears_ahead = False
-        _log.warning("relay takes no envelope ahead", relay=self._asked.url.host, code=reply.code)
-        return True
+    def _end(self, reply: Reply) -> None:
+        stale = _wants_another(reply)
+        unheard = self._asked and not stale and _is_out_of_step(reply)
+        ahead = self._session.ahead
+        # The relay may have taken a message whose answer it left out for what stood behind it: that happens once, not always.
+        dumb = ahead is not None and reply.silence is not None
+        if (unheard or dumb) and self._relay.hears_ahead:
+            self._relay.hears_ahead = False
+            _log.warning("relay takes no envelope ahead", relay=self._relay.url.host, code=reply.code)
+        self.reply = None if stale or unheard else reply
+        self.is_ahead = ahead is not None and ahead is self._following and self._session.usable
 
 
 def _is_out_of_step(reply: Reply) -> bool:

@@ -16,7 +16,7 @@ from digest.relay.smtp import SmtpConnection, SmtpHanding
 from digest.relay.wire import Broken, Deadlines, Steps, Wire
 from tests.relay.conftest import Tls
 from tests.relay.test_smtp import OK, REFUSALS, SHORT_S, SILENCES, connect, long_message, message, silent
-from tests.smtp_server import CLOSE, HANG, Answer, Raw, Slow, SmtpServer, wait_until
+from tests.smtp_server import CLOSE, GARBAGE, HANG, Answer, Raw, Slow, SmtpServer, wait_until
 
 STEPS = ("mail", "rcpt", "data", "dot")
 
@@ -362,6 +362,23 @@ def test_a_relay_that_does_not_listen(step: str, answer: Answer) -> None:
         assert connection.hand_over(message("cyd")) == OK
         connection.close()
     assert [taken.recipient for taken in server.accepted][2:] == ["bob@example.org", "cyd@example.org"]
+
+
+@pytest.mark.parametrize("answer", [CLOSE, HANG, GARBAGE], ids=["closed", "hang", "garbage"])
+def test_no_answer_with_an_envelope_behind(answer: Answer) -> None:
+    """Whether that was why is not known: the message is in doubt, and none goes ahead any more."""
+    with SmtpServer(answers={"dot": [None, answer]}) as server:
+        connection = connect(server, deadlines=Deadlines(dot_s=SHORT_S))
+        assert connection.hand_over(message()) == OK
+        leads = [connection.may_lead]
+        handing = connection.begin(message("bob"), message("cyd"))
+        assert handing is not None
+        (reply,) = finish(handing)
+        assert reply is not None
+        assert (reply.step, reply.code, handing.is_ahead) == (Step.DOT, None, False)
+        assert connection.hand_over(message("dan")) == OK
+        assert [*leads, connection.may_lead] == [True, False]
+        connection.close()
 
 
 class Narrow:
