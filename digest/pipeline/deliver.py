@@ -29,11 +29,12 @@ from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, ne
 from digest.deliver.reply import Reply
 from digest.deliver.throttle import Limits, Throttle
 from digest.log import logger
+from digest.pipeline.crew import LOOK_S, Crew
 from digest.pipeline.gate import PATIENCE_S, Gate
 from digest.pipeline.ports import Draft, Relay, Signing
 from digest.pipeline.restored import Lookout
 from digest.pipeline.sealing import Sealer
-from digest.pipeline.senders import Built, Desk, Sender
+from digest.pipeline.senders import Built, Sender
 from digest.rank.selection import EditionPaper
 from digest.store import claimants, deliveries, editions
 from digest.store.database import Database, DatabaseError
@@ -48,11 +49,6 @@ _AWAY_S = 10.0
 _STOCK = 512
 #: Messages composed between two looks at the sockets.
 _AT_ONCE = 16
-#: Seconds between two looks, where senders are idle, for what has fallen due and whether to stop.
-_LOOK_S = 1.0
-#: Seconds after which what follows a message is given to another sender: where there is nothing else left to give,
-#: and where there is.
-_HANGS_S, _STALLS_S = 0.25, 5.0
 
 _log = logger("deliver")
 
@@ -188,20 +184,16 @@ class _Run:
         self._stop = stop
         self._lookout = lookout
         self._gate = gate
-        self._desk = Desk()
-        self._senders = [Sender(relay, self._desk) for _ in range(policy.connections)]
-        self._idle, self._busy = list(self._senders), set[Sender]()
+        self._crew = Crew(relay, gate, connections=policy.connections)
         self._papers: dict[tuple[int, int], EditionPaper] = {}
-        self._sealer = Sealer(signing, self._sealed, self._desk)
+        self._sealer = Sealer(signing, self._sealed, self._crew.desk)
         self._ready: deque[Built] = deque()
         self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
         self._results: list[Result] = []  # not durable yet
         self._tries: Counter[Status] = Counter()
-        self._next_look_s = 0.0
         self._streak = 0
         self._many = False
         self._taken_up = False  # some message, by the relay, whatever it said of it
-        self._error: BaseException | None = None
         self.paused: str | None = None
         self.trouble: str | None = None
 
@@ -211,69 +203,40 @@ class _Run:
             self._serve(self._drafts(only, limit))
         finally:
             self._wind_up()
-        if self._error is not None:
-            raise self._error
+        if self._crew.error is not None:
+            raise self._crew.error
         return dict(self._tries)
 
     @property
     def _halted(self) -> bool:
-        return self._stop.is_set() or self.paused is not None or self._error is not None
+        return self._stop.is_set() or self.paused is not None or self._crew.error is not None
 
     def _serve(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
         while True:
-            self._give(self._commit())
+            self._crew.give(self._commit(), self._ready)
             # Composed while the relay has what was given, and before a look at the desk: meanwhile other senders come
             # back to it, and share the next commit.
             self._stock_up(drafts)
-            done = self._halted or not (self._ready or self._sealer.pending or self._gate.holds)
+            done = self._halted or self._is_all_given
             wait_s = self._wait_s()
-            if not (self._busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
+            if not (self._crew.busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
                 return
-            self._come_back(min(wait_s, self._look_s))
-            self._take_from_those_that_hang()
-
-    def _give(self, begun: list[tuple[Sender, Built]]) -> None:
-        """Give messages to senders that are idle, each with the one that is to follow it where its relay takes that."""
-        leading = [(sender, built) for sender, built in begun if sender.may_lead]
-        following = self._gate.follow(self._ready, [built for _sender, built in leading])
-        behind = {sender: after for (sender, _built), after in zip(leading, following, strict=True)}
-        for sender, built in begun:
-            self._busy.add(sender)
-            sender.give(built, behind.get(sender))
-        self._idle = [sender for sender in self._idle if sender not in self._busy]
+            self._come_back(wait_s if self._halted else min(wait_s, self._crew.look_s))
+            if not self._halted:
+                self._crew.take_from_those_that_hang(last=self._is_all_given)
 
     @property
-    def _look_s(self) -> float:
-        """When to look up at the latest, where there is somebody to give anything to."""
-        if self._halted or not self._idle:
-            return math.inf
-        return _HANGS_S if any(sender.following for sender in self._busy) else _LOOK_S
-
-    def _take_from_those_that_hang(self) -> None:
-        """Take back what follows a message that hangs, as long as others are idle."""
-        now_s = time.monotonic()
-        if self._halted or not self._idle or now_s < self._next_look_s:
-            return
-        self._next_look_s = now_s + _HANGS_S / 2
-        last = not (self._ready or self._sealer.pending or self._gate.holds)
-        for sender in self._busy:
-            if sender.following is not None and now_s - sender.given_s > (_HANGS_S if last else _STALLS_S):
-                self._take_back(sender)
-                sender.leads = False  # or it would do nothing but open connections, where all take so long
-
-    def _take_back(self, sender: Sender) -> None:
-        if sender.handed is not None and sender.following is not None:
-            self._gate.take_back(sender.following, sender.handed)
-            sender.following = None
+    def _is_all_given(self) -> bool:
+        return not (self._ready or self._sealer.pending or self._gate.holds)
 
     def _wait_s(self) -> float:
         """How long until time alone lets a message go that waits; infinite where somebody has to come back first."""
-        if self._halted or not self._idle:
+        if self._halted or not self._crew.idle:
             return math.inf
         if self._ready or self._gate.holds:
             return self._gate.wait_s(self._ready)
-        return math.inf if self._busy or self._sealer.pending else 0.0
+        return math.inf if self._crew.busy or self._sealer.pending else 0.0
 
     def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Have as many messages ready, or being signed, as there are senders: with those that follow, two for each."""
@@ -284,35 +247,27 @@ class _Run:
         # At the beginning nobody waits until the stock is full.
         while (
             wanted > 0
-            and (self._busy or not self._ready)
+            and (self._crew.busy or not self._ready)
             and (chunk := list(_until_none(islice(drafts, min(wanted, _AT_ONCE)))))
         ):
             for one in self._sealer.close(chunk):
                 self._take_in(one)
             wanted -= len(chunk)
             # Or the relay would stand idle while this process composes, and this one then while the relay works.
-            self._desk.glance()
+            self._crew.desk.glance()
 
     @property
     def _stock(self) -> int:
-        return min(len(self._senders), _STOCK)
+        return min(len(self._crew), _STOCK)
 
     def _come_back(self, most_s: float = math.inf) -> None:
         """Wait for senders and signatures, or that long; take what has come."""
-        back = self._desk.wait(len(self._busy) // 4, most_s)
-        for one in self._sealer.received() if self._desk.heard() else ():
+        back = self._crew.wait(most_s)
+        for one in self._sealer.received() if self._crew.desk.heard() else ():
             self._take_in(one)
-        for sender in back:
-            self._busy.discard(sender)
-            if sender.error is not None:
-                self._error = sender.error
-                continue
-            self._idle.append(sender)
-            if not sender.is_ahead:
-                self._take_back(sender)
-            if sender.handed is not None and sender.reply is not None:
-                self._gate.end(sender.handed.delivery, sender.reply)
-                self._judge(sender.handed.delivery, sender.reply)
+        for delivery, reply in back:
+            self._gate.end(delivery, reply)
+            self._judge(delivery, reply)
 
     def _take_in(self, one: Built | Result) -> None:
         if isinstance(one, Built):
@@ -329,7 +284,7 @@ class _Run:
         stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
         """
         now = self._clock()
-        wanted = [] if self._halted else self._in_time(self._choose(), now)
+        wanted = [] if self._halted else self._in_time(self._crew.choose(self._ready), now)
         if not (wanted or self._results or self._gate.has_to_write):
             return []
         with self._database.write() as conn:
@@ -344,18 +299,6 @@ class _Run:
                 self._gate.drop(one)
         # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
         return self._in_time([pair for pair in wanted if pair[1].delivery.id in granted], self._clock())
-
-    def _choose(self) -> list[tuple[Sender, Built]]:
-        """Choose for each idle sender what followed its last message, or else one of those that wait."""
-        chosen, free = [], []
-        for sender in reversed(self._idle):  # who was back last has its connection open
-            after, sender.following = sender.following, None
-            if after is None or sender.handed is None:
-                free.append(sender)
-            elif self._gate.promote(after, sender.handed):
-                chosen.append((sender, after))
-        chosen += zip(free, self._gate.choose(self._ready, len(free)), strict=False)
-        return chosen
 
     def _in_time(self, chosen: list[tuple[Sender, Built]], now: dt.datetime) -> list[tuple[Sender, Built]]:
         """Those of a claim that was not made anew since, whose lease leaves the time for a whole hand-over."""
@@ -376,14 +319,10 @@ class _Run:
 
     def _wind_up(self) -> None:
         """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
-        while self._busy:
+        while self._crew.busy:
             self._come_back()
         self._sealer.end()
-        for sender in self._senders:
-            sender.stop()
-        for sender in self._senders:
-            sender.join()
-        self._desk.close()
+        self._crew.dismiss()
         self._write_down()
 
     def _write_down(self) -> None:
@@ -420,7 +359,7 @@ class _Run:
                 # Asked before anything else happens: what was turned away just now is claimed at the next look. Else there
                 # is nothing. But one message may hang for minutes, and with it the run: what falls due meanwhile does
                 # not wait for it.
-                look_s = 0.0 if self._gate.turns_away else time.monotonic() + _LOOK_S
+                look_s = 0.0 if self._gate.turns_away else time.monotonic() + LOOK_S
                 yield None
                 while time.monotonic() < look_s:
                     yield None
