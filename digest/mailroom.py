@@ -11,13 +11,33 @@ from digest.compose.links import Links
 from digest.deliver.bounce import BouncePolicy
 from digest.deliver.envelope import CAP_BYTES
 from digest.pipeline.bounces import Event, Intake, Report, unusual, weigh
-from digest.settings import Settings
+from digest.settings import BounceSettings, Settings
 from digest.signup import Signup
 from digest.sources.imap import ImapBox, open_imap, parse_imap
 from digest.sources.letter import Letter
 from digest.sources.mailbox import open_maildir
 from digest.store import subscribers
 from digest.subscribers.consent import Evidence
+
+
+def watched(bounces: BounceSettings) -> Iterator[Letter]:
+    """What came into the mailbox of `bounces.mailbox`.
+
+    Raises:
+        SettingsError: It is not a mailbox that can be opened so.
+        MailboxError: It cannot be read just now.
+    """
+    if "://" in bounces.mailbox:
+        return on_server(bounces, bounces.mailbox, key="bounces.mailbox")
+    return open_maildir(Path(bounces.mailbox), cap_bytes=CAP_BYTES)
+
+
+def on_server(bounces: BounceSettings, url: str, *, key: str) -> Iterator[Letter]:
+    """What came into a mailbox on an IMAP server, with the password and the wishes of the settings."""
+    box = ImapBox(
+        url=parse_imap(url, key=key), password=bounces.password, ca_file=bounces.ca_file, after=bounces.after
+    )
+    return open_imap(box, cap_bytes=CAP_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +49,6 @@ class Mailroom:
     links: Links  #: by every key that ever signed
     message_key: bytes
     clock: Callable[[], dt.datetime]
-
-    def watched(self) -> Iterator[Letter]:
-        """What came into the mailbox of `bounces.mailbox`.
-
-        Raises:
-            SettingsError: It is not a mailbox that can be opened so.
-            MailboxError: It cannot be read just now.
-        """
-        place = self.settings.bounces.mailbox
-        if "://" in place:
-            return self.server(place, key="bounces.mailbox")
-        return open_maildir(Path(place), cap_bytes=CAP_BYTES)
-
-    def server(self, url: str, *, key: str) -> Iterator[Letter]:
-        """What came into a mailbox on an IMAP server, with the password and the wishes of the settings."""
-        bounces = self.settings.bounces
-        box = ImapBox(
-            url=parse_imap(url, key=key),
-            password=bounces.password,
-            ca_file=bounces.ca_file,
-            after=bounces.after,
-        )
-        return open_imap(box, cap_bytes=CAP_BYTES)
 
     def take_letters(self, letters: Iterable[Letter], *, stop: Callable[[], bool] = lambda: False) -> Report:
         """Take mails in, then suppress who bounced softly too often."""

@@ -16,6 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from digest.deliver.alarm import AlarmName
 from digest.errors import DigestError
 from digest.log import logger, outline
+from digest.mailroom import watched
 from digest.pipeline import restored
 from digest.pipeline.ingest import IngestOptions
 from digest.sources.files import open_paths, settled
@@ -53,6 +54,7 @@ class Ticks:
         self._known: dict[str, float] = {}  # dumps taken in, by when they were written
         self._resume_at: dt.datetime | None = None
         self._troubles = 0  # runs in a row of which the relay took nothing
+        self._unread = 0  # looks in a row at which the mailbox of bounces could not be read
         self._quiet_until: dt.datetime | None = None  # since the last alarm
         self._told_of_copy = False
         self.asking = False  #: the first look at the sources is under way
@@ -123,9 +125,18 @@ class Ticks:
 
     def bounces(self) -> None:
         """Read the mailbox that bounces come into, if one is set."""
-        if self._app.settings.bounces.mailbox:
-            room = self._app.mailroom
-            room.take_letters(room.watched(), stop=self.stop.is_set)
+        if not self._app.settings.bounces.mailbox:
+            return
+        try:
+            letters = watched(self._app.settings.bounces)
+            self._app.mailroom.take_letters(letters, stop=self.stop.is_set)
+        except DigestError as error:
+            self._unread += 1
+            if self._unread == TROUBLES:
+                self._app.settle_alarm(AlarmName.BOUNCES_UNREAD, _unread(str(error)))
+            raise
+        self._unread = 0
+        self._app.settle_alarm(AlarmName.BOUNCES_UNREAD, None)
 
     def _is_copy(self) -> bool:
         """Whether the database is an older copy; the operator is told once, and by no mail: none leaves."""
@@ -162,6 +173,13 @@ def _paused(reason: str) -> str:
     return (
         f"The relay, or the way to it, is in trouble, and no mail is tried for a while: {reason}. Nothing is lost: what"
         " is planned goes out once the relay takes it, and this mail too."
+    )
+
+
+def _unread(reason: str) -> str:
+    return (
+        f"The mailbox that bounces come into could not be read at the last {TROUBLES} looks: {reason}. Until it can be,"
+        " nobody whose address is dead is left out, and mails of who wants to leave lie there unread."
     )
 
 

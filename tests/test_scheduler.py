@@ -543,6 +543,24 @@ def test_a_mailbox_is_read(sqlite_database: Database, tmp_path: Path) -> None:
         Ticks(make_app(sqlite_database, tmp_path, bounces=BounceSettings(mailbox="nowhere"))).bounces()
 
 
+def test_a_mailbox_that_cannot_be_read_is_told(sqlite_database: Database, tmp_path: Path) -> None:
+    """At the third look in a row the operator is told, once; the alarm is over when it can be read."""
+    box = tmp_path / "box"
+    app = make_app(sqlite_database, tmp_path, bounces=BounceSettings(mailbox=str(box)))
+    ticks = Ticks(app)
+
+    told = []
+    for _ in range(4):
+        with pytest.raises(MailboxError):
+            ticks.bounces()
+        told.append(standing(app))
+    assert told == [[], [], ["bounces-unread"], ["bounces-unread"]]
+    for part in ("new", "cur"):
+        (box / part).mkdir(parents=True)
+    ticks.bounces()
+    assert standing(app) == []
+
+
 def test_soft_bounces_are_weighed(sqlite_database: Database, tmp_path: Path) -> None:
     """A reader whose mail expires, put off by their own server day after day, is suppressed when it is tidied up."""
     full = Reply(step=Step.RCPT, code=452, text="4.2.2 mailbox full")

@@ -15,7 +15,7 @@ from digest.cli.output import emit, errors, plural
 from digest.deliver.envelope import CAP_BYTES
 from digest.errors import DigestError, UsageError
 from digest.log import outline
-from digest.mailroom import Mailroom
+from digest.mailroom import Mailroom, on_server, watched
 from digest.pipeline.bounces import Became, Report
 from digest.sources.letter import Letter
 from digest.sources.mailbox import STDIN, open_mail
@@ -57,11 +57,11 @@ def _read(room: Mailroom, paths: list[str], imap: str | None) -> Report:
     if paths:
         found.append(open_mail(paths, cap_bytes=CAP_BYTES, stdin=sys.stdin.buffer))
     if imap is not None:
-        found.append(room.server(imap, key="--imap"))
+        found.append(on_server(room.settings.bounces, imap, key="--imap"))
     if not found:
         if not room.settings.bounces.mailbox:
             raise UsageError("name a Maildir, an mbox file, - or --imap URL, or set bounces.mailbox")
-        found.append(room.watched())
+        found.append(watched(room.settings.bounces))
     return room.take_letters(chain.from_iterable(found))
 
 

@@ -23,6 +23,7 @@ HEADINGS: Mapping[AlarmName, str] = {
     AlarmName.DELIVERY_PAUSED: "Sending is paused",
     AlarmName.RELAY_ASIDE: "A relay is in trouble",
     AlarmName.BOUNCES: "Many mails bounced",
+    AlarmName.BOUNCES_UNREAD: "Bounces cannot be read",
     AlarmName.EDITION_SHORT: "The edition went out short",
     AlarmName.EDITION_HELD: "The edition waits for a source",
     AlarmName.SOURCE_SHORT: "A source lists too few papers",

@@ -15,6 +15,7 @@ class AlarmName(StrEnum):
     DELIVERY_PAUSED = "delivery-paused"  #: the relay refuses us, or its site is in trouble
     RELAY_ASIDE = "relay-aside"  #: one of several relays is in trouble; its mail goes over the others
     BOUNCES = "bounces"  #: an unusual share of an edition's mails came back
+    BOUNCES_UNREAD = "bounces-unread"  #: the mailbox that they come into cannot be read
     EDITION_SHORT = "edition-short"  #: it went out while a source listed too little
     EDITION_HELD = "edition-held"  #: it waits for a source
     SOURCE_SHORT = "source-short"  #: it lists under a fifth of what is usual on such a day

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from digest import keyring
 from digest.deliver.dns import Dns
@@ -13,6 +14,7 @@ from digest.doctor import domain, installation, pages, relay
 from digest.doctor.domain import Wanted
 from digest.doctor.resolver import Resolver
 from digest.errors import DigestError, DnsError, SettingsError
+from digest.mailroom import watched
 from digest.relay.url import RelayUrl, Scheme, parse_url
 from digest.relays import server_of
 from digest.settings import Settings
@@ -43,6 +45,7 @@ def examine(app: App) -> Iterator[Part]:
     yield _part("settings", installation.settings(app.settings))
     yield _part("database", installation.database(app))
     yield _part("relay", _relay(app))
+    yield _part("bounces", _bounces(app))
     yield _part("domain", _domain(app))
     yield _part("pages", _pages(app))
 
@@ -70,6 +73,20 @@ def _relay(app: App) -> Iterator[Finding]:
             yield failed(key, str(error), "mend the setting")
             continue
         yield from relay.look(key, server, sender=sender, now=app.clock())
+
+
+def _bounces(app: App) -> Iterator[Finding]:
+    """Open the mailbox that they come into, if one is set, and look at one mail; it stays as it is."""
+    check, place = "bounces.mailbox", app.settings.bounces.mailbox
+    if not place:
+        return
+    try:
+        for _letter in islice(watched(app.settings.bounces), 1):
+            pass
+    except DigestError as error:
+        yield failed(check, str(error), "mend it: until then nobody whose address is dead is left out")
+    else:
+        yield ok(check, f"{place.rpartition('@')[2]} can be read")
 
 
 def _domain(app: App) -> Iterator[Finding]:

@@ -186,3 +186,23 @@ def test_several_relays(run: Run, well: Path) -> None:
         "failed",
     ]
     assert "password_file" in found["relays.broken"]["says"]
+
+
+def test_the_mailbox_of_bounces(run: Run, well: Path) -> None:
+    """One that cannot be read has failed; one that can is left as it was found."""
+    settings = (well / "digest.toml").read_text()
+    box = well / "box"
+    (well / "digest.toml").write_text(f'{settings}bounces.mailbox = "{box}"\n')
+    done = run("doctor")
+    assert done.code == 1
+    assert (
+        f"\nbounces\n  failed  bounces.mailbox: {box}: No such file or directory\n          -> mend it"
+        in done.out
+    )
+    for part in ("new", "cur"):
+        (box / part).mkdir(parents=True)
+    (box / "new" / "1").write_text("Subject: a bounce\n\nof a kind\n")
+    done = run("doctor")
+    assert done.code == 0
+    assert f"\nbounces\n  ok      bounces.mailbox: {box} can be read\n" in done.out
+    assert [path.name for path in box.rglob("*") if path.is_file()] == ["1"]
