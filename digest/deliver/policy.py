@@ -14,8 +14,6 @@ from digest.deliver.reply import Reply, Silence, Step
 
 #: Up to MAIL nothing has been said about a reader: what goes wrong there is the site's trouble.
 _SITE_STEPS = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
-#: Replies after which the session goes on, RSET at most; in the body the two sides are out of step.
-_IN_STEP = frozenset({Step.RCPT, Step.DATA, Step.DOT})
 #: What a final refusal counts as, by whom it blames; an address that is dead bounces hard.
 _KINDS = {Blame.RECIPIENT: BounceKind.SOFT, Blame.MESSAGE: BounceKind.BLOCKED}
 
@@ -43,7 +41,6 @@ class Verdict:
     retry_at: dt.datetime | None  #: aware; set where deferred, else None
     counts_attempt: bool  #: no, where the trouble was the site's: the reader had no part in it
     pause_run: bool  #: hand nothing more over until an operator, or the pause, has mended it
-    keep_connection: bool  #: whether the next message may go over the same connection
     detail: str  #: one line, "rcpt 550 5.1.1 no such user", without addresses
     blame: Blame | None = None  #: whom a refusal is about; None where nothing was refused
     bounce: Bounce | None = None  #: what it says of the reader, where it says anything
@@ -94,7 +91,6 @@ def judge(
         retry_at=retry_at,
         counts_attempt=counts,
         pause_run=pause,
-        keep_connection=_keeps_connection(reply),
         detail=detail(reply),
         blame=blame,
         bounce=bounce,
@@ -129,7 +125,6 @@ def judge_unbuilt(
         retry_at=retry_at,
         counts_attempt=True,
         pause_run=False,
-        keep_connection=True,
         detail=one_line(f"build {reason}"),
     )
 
@@ -201,11 +196,6 @@ def _meaning(reply: Reply) -> tuple[Blame | None, Bounce | None]:
 def _is_unknown(reply: Reply) -> bool:
     """Whether the relay may have the message: nothing that makes sense came after the final dot."""
     return reply.step is Step.DOT and not reply.accepted and not _is_refusal(reply)
-
-
-def _keeps_connection(reply: Reply) -> bool:
-    # 421 at any step announces that the relay closes (RFC 5321, section 3.8).
-    return reply.accepted or (reply.step in _IN_STEP and _is_refusal(reply) and reply.code != 421)
 
 
 def _deferral(retry_at: dt.datetime, *, expires_at: dt.datetime) -> tuple[Status, dt.datetime | None]:

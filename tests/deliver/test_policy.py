@@ -43,19 +43,18 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "untrusted": {"code": None, "text": "expired", "silence": Silence.UNTRUSTED},
 }
 
-# status, counts_attempt, pause_run, keep_connection, blame, bounce
-DEFERRED_SITE = (Status.DEFERRED, False, False, False, Blame.SITE, None)
-PAUSED = (Status.DEFERRED, False, True, False, Blame.SITE, None)
-PAUSED_KEPT = (Status.DEFERRED, False, True, True, Blame.SITE, None)
-SILENT = (Status.DEFERRED, True, False, False, None, None)
-AMBIGUOUS = (Status.AMBIGUOUS, True, False, False, None, None)
-LATER_READER = (Status.DEFERRED, True, False, True, Blame.RECIPIENT, None)
-LATER_MESSAGE = (Status.DEFERRED, True, False, True, Blame.MESSAGE, None)
-LATER_SOFT = (Status.DEFERRED, True, False, True, Blame.RECIPIENT, BounceKind.SOFT)
-HARD = (Status.FAILED, True, False, True, Blame.RECIPIENT, BounceKind.HARD)
-SOFT = (Status.FAILED, True, False, True, Blame.RECIPIENT, BounceKind.SOFT)
-BLOCKED = (Status.FAILED, True, False, True, Blame.MESSAGE, BounceKind.BLOCKED)
-Cell = tuple[Status, bool, bool, bool, Blame | None, BounceKind | None]
+# status, counts_attempt, pause_run, blame, bounce
+DEFERRED_SITE = (Status.DEFERRED, False, False, Blame.SITE, None)
+PAUSED = (Status.DEFERRED, False, True, Blame.SITE, None)
+SILENT = (Status.DEFERRED, True, False, None, None)
+AMBIGUOUS = (Status.AMBIGUOUS, True, False, None, None)
+LATER_READER = (Status.DEFERRED, True, False, Blame.RECIPIENT, None)
+LATER_MESSAGE = (Status.DEFERRED, True, False, Blame.MESSAGE, None)
+LATER_SOFT = (Status.DEFERRED, True, False, Blame.RECIPIENT, BounceKind.SOFT)
+HARD = (Status.FAILED, True, False, Blame.RECIPIENT, BounceKind.HARD)
+SOFT = (Status.FAILED, True, False, Blame.RECIPIENT, BounceKind.SOFT)
+BLOCKED = (Status.FAILED, True, False, Blame.MESSAGE, BounceKind.BLOCKED)
+Cell = tuple[Status, bool, bool, Blame | None, BounceKind | None]
 
 NO_ANSWER = ("closed", "timeout", "garbage")
 FINAL = ("5xx", "full for good", "too large", "content", "policy")
@@ -70,23 +69,15 @@ RCPT: dict[str, Cell] = {
     "full for good": SOFT,
     "too large": BLOCKED,
     "content": BLOCKED,
-    "policy": PAUSED_KEPT,
-    "421": (Status.DEFERRED, True, False, False, Blame.RECIPIENT, None),
+    "policy": PAUSED,
+    "421": (Status.DEFERRED, True, False, Blame.RECIPIENT, None),
     **dict.fromkeys((*NO_ANSWER, "untrusted"), SILENT),
 }
 MESSAGE = RCPT | {
     "4xx": LATER_MESSAGE,
-    "421": (Status.DEFERRED, True, False, False, Blame.MESSAGE, None),
+    "421": (Status.DEFERRED, True, False, Blame.MESSAGE, None),
 }
 
-
-def lost(cell: Cell) -> Cell:
-    """The same, after which the two sides are out of step."""
-    status, counts, pause, _keep, blame, bounce = cell
-    return status, counts, pause, False, blame, bounce
-
-
-BODY = {answer: lost(cell) for answer, cell in MESSAGE.items()}
 DOT = MESSAGE | dict.fromkeys((*NO_ANSWER, "untrusted"), AMBIGUOUS)
 TABLE = {
     Step.CONNECT: SITE,
@@ -96,7 +87,7 @@ TABLE = {
     Step.MAIL: SITE,
     Step.RCPT: RCPT,
     Step.DATA: MESSAGE,
-    Step.BODY: BODY,
+    Step.BODY: MESSAGE,
     Step.DOT: DOT,
 }
 
@@ -115,9 +106,9 @@ def verdict(
 @pytest.mark.parametrize("step", Step)
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_every_cell(step: Step, answer: str) -> None:
-    """Each answer at each step has one status, one blame, one bounce at most, and one fate of the connection."""
+    """Each answer at each step has one status, one blame, and one bounce at most."""
     given = verdict(Reply(step=step, **ANSWERS[answer]))
-    status, counts, pause, keep, blame, kind = TABLE[step][answer]
+    status, counts, pause, blame, kind = TABLE[step][answer]
     code = ANSWERS[answer]["text"].partition(" ")[0]
     retry_at = (LATER if pause else SOON) if status is Status.DEFERRED else None
     assert given == Verdict(
@@ -125,7 +116,6 @@ def test_every_cell(step: Step, answer: str) -> None:
         retry_at=retry_at,
         counts_attempt=counts,
         pause_run=pause,
-        keep_connection=keep,
         detail=given.detail,
         blame=blame,
         bounce=Bounce(kind=kind, status=code, detail=given.detail) if kind else None,
@@ -149,7 +139,6 @@ def test_acceptance_is_final(code: int) -> None:
         retry_at=None,
         counts_attempt=True,
         pause_run=False,
-        keep_connection=True,
         detail=f"dot {code} 2.0.0 queued as 4F1",
     )
 
@@ -162,29 +151,29 @@ def test_a_lost_answer_may_be_repeated(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "keep"),
+    ("code", "status"),
     [
-        (199, Status.AMBIGUOUS, False),
-        (300, Status.AMBIGUOUS, False),
-        (354, Status.AMBIGUOUS, False),
-        (399, Status.AMBIGUOUS, False),
-        (400, Status.DEFERRED, True),
-        (499, Status.DEFERRED, True),
-        (500, Status.FAILED, True),
-        (599, Status.FAILED, True),
-        (600, Status.AMBIGUOUS, False),
+        (199, Status.AMBIGUOUS),
+        (300, Status.AMBIGUOUS),
+        (354, Status.AMBIGUOUS),
+        (399, Status.AMBIGUOUS),
+        (400, Status.DEFERRED),
+        (499, Status.DEFERRED),
+        (500, Status.FAILED),
+        (599, Status.FAILED),
+        (600, Status.AMBIGUOUS),
     ],
 )
-def test_bounds_of_a_refusal(code: int, status: Status, keep: bool) -> None:
+def test_bounds_of_a_refusal(code: int, status: Status) -> None:
     """Only 400 to 599 refuse; any other number after the final dot says nothing."""
     given = verdict(Reply(step=Step.DOT, code=code, text=""))
-    assert (given.status, given.keep_connection) == (status, keep)
+    assert given.status == status
 
 
 def test_a_wrong_success_is_no_success() -> None:
-    """2xx where 354 is due defers, and the two sides are out of step."""
+    """2xx where 354 is due defers."""
     given = verdict(Reply(step=Step.DATA, code=250, text="ok"))
-    assert (given.status, given.keep_connection, given.pause_run) == (Status.DEFERRED, False, False)
+    assert (given.status, given.pause_run) == (Status.DEFERRED, False)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +310,6 @@ def test_a_poison_item_is_parked(attempts: int, status: Status, retry_at: dt.dat
         retry_at=retry_at,
         counts_attempt=True,
         pause_run=False,
-        keep_connection=True,
         detail="build paper 12: KeyError",
     )
 
