@@ -137,6 +137,11 @@ class RelayPool:
             _log.info("relay taken back", relay=place.member.name)
             self.observer(self.aside())
 
+    def give_up(self, seat: Seat) -> None:
+        """Close a session after an error of ours, as nobody knows where it stands, and return its place."""
+        seat.connection.close()
+        self.give_back(seat, well=False)
+
     def leave_aside(self, seat: Seat, reply: Reply) -> None:
         """Return a session whose relay is in trouble, and use others for a while."""
         place, now_s = seat.place, self._clock()
@@ -211,7 +216,11 @@ class PoolConnection:
         refusals: list[Reply] = []
         while (seat := pool.borrow(tried, until_s)) is not None:
             reused = seat.connection.is_open
-            reply = seat.connection.hand_over(message, until=until_s)
+            try:
+                reply = seat.connection.hand_over(message, until=until_s)
+            except BaseException:
+                pool.give_up(seat)
+                raise
             if reply.step not in _BEFORE_ANY_READER:
                 pool.give_back(seat, well=True)
                 return reply
@@ -234,7 +243,11 @@ class PoolConnection:
         seat = self._pool.borrow_open()
         if seat is None:
             return None
-        handing = seat.connection.begin(message)
+        try:
+            handing = seat.connection.begin(message)
+        except BaseException:
+            self._pool.give_up(seat)
+            raise
         assert handing is not None, "a session that is ready begins"
         return PoolHanding(self._pool, seat, handing)
 
@@ -271,8 +284,7 @@ class PoolHanding:
         try:
             self._handing.advance(in_time=in_time)
         except BaseException:
-            self._seat.connection.close()  # nobody knows where it stands
-            self._pool.give_back(self._seat, well=False)
+            self._pool.give_up(self._seat)
             raise
         self._look()
 

@@ -18,7 +18,7 @@ from digest.deliver.pace import Rate
 from digest.deliver.reply import Reply, Silence, Step
 from digest.relay.place import Member
 from digest.relay.pool import PoolConnection, RelayPool
-from digest.relay.smtp import SmtpHanding, SmtpRelay
+from digest.relay.smtp import SmtpConnection, SmtpHanding, SmtpRelay
 from digest.relay.url import parse_url
 from digest.relay.wire import Deadlines
 from tests.relay.conftest import Tls
@@ -468,6 +468,26 @@ def test_a_session_comes_back_from_an_error(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(RuntimeError):
             handing.advance()
         assert pool.room() == 1
+
+
+@pytest.mark.parametrize("step", ["hand_over", "begin"])
+def test_a_session_comes_back_from_an_error_at_once(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it breaks before anything is under way."""
+    with servers({}) as (server,):
+        pool = RelayPool([member(server, connections=1)])
+        connection = pool.connect()
+        assert send(connection, message()) == ACCEPTED
+
+        def broken(self: SmtpConnection, *_args: object, **_options: object) -> None:
+            raise RuntimeError("broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SmtpConnection, step, broken)
+            with pytest.raises(RuntimeError):
+                getattr(connection, step)(message())
+        assert pool.room() == 1
+        assert send(connection, message()) == ACCEPTED
+        connection.close()
 
 
 def test_a_goodbye_that_is_not_asked_for() -> None:
