@@ -145,6 +145,8 @@ def _take_back(database: Database, claims: Path, policy: DeliverPolicy, *, now: 
     gone = claimants.dead(claims)
     with database.write() as conn:
         begun = deliveries.lapse(conn, now=now, dead=gone, park=policy.retry.ambiguous == "park")
+    # Apart: it asks for readers' rows first, as all do who change those and then deliveries.
+    with database.write() as conn:
         expired = deliveries.expire(conn, now=now)
     claimants.bury(claims, gone)
     if begun:
@@ -402,6 +404,9 @@ class _Run:
                 # Last of all: on PostgreSQL who claims meanwhile waits for this row.
                 self._lookout.raise_(conn)
         self._results.clear()
+        if self._gate.excess:
+            with self._database.write() as conn:
+                deliveries.unclaim(conn, self._gate.excess, claimant=self._claimant)
         self._claims.update((delivery.id, delivery) for delivery in claimed)
         if self._lookout is not None:
             self._lookout.keep()

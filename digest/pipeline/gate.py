@@ -25,7 +25,12 @@ _UNANSWERED = "put aside: a message to its domain had no answer in time"
 
 
 class Gate:
-    """The gate of one run; what it learns of destinations stays in the throttle."""
+    """The gate of one run; what it learns of destinations stays in the throttle.
+
+    Attributes:
+        excess: Claimed last, and to be given back in a transaction of its own: PostgreSQL, which is about to change a row
+            for the second time in one, asks for its reader's row, and whoever leaves has that and waits for this one.
+    """
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Gate:
         self._relay = relay if isinstance(relay, Rationed) else None
         self._warm_up = warm_up
         self._clock = clock
+        self.excess: list[int] = []
         self._held: deque[Built] = deque()  # passed over: others went first
         self._coming: Counter[str] = Counter()  # those that follow one of another domain
         self._unanswered: list[str] = []  # domains to be put aside with the next transaction
@@ -64,7 +70,7 @@ class Gate:
         limit: int,
         only: Collection[int] | None,
     ) -> list[Delivery]:
-        """Claim what is due and may go soon; see `deliveries.claim`."""
+        """Claim what is due and may go soon; see `deliveries.claim`. What has to be given back is `excess` then."""
         now_s = self._clock()
         room = self._digests(conn, now)
         claimed = deliveries.claim(
@@ -78,9 +84,8 @@ class Gate:
             digests=room != 0,
         )
         enrolled = [each for each in claimed if self._throttle.enrol(_domain(each), now_s)]
-        if len(enrolled) < len(claimed):
-            kept = {each.id for each in enrolled}
-            deliveries.unclaim(conn, [each.id for each in claimed if each.id not in kept], claimant=claimant)
+        kept = {each.id for each in enrolled}
+        self.excess = [each.id for each in claimed if each.id not in kept]
         return enrolled
 
     @property

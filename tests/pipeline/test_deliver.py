@@ -673,7 +673,7 @@ def test_every_commit_may_fail(outbox: Outbox, moment: str) -> None:
         assert len(set(outbox.relay.accepted)) == len(who)
         assert outbox.statuses(who) == {"sent": 9}
         assert outbox.open_claims() == 0
-    assert 5 < at < 99, "a run has so many commits"
+    assert 6 < at < 99, "a run has so many commits"
     assert outbox.balances()
 
 
@@ -683,7 +683,7 @@ def test_a_database_that_is_away(outbox: Outbox, moment: str, monkeypatch: pytes
     monkeypatch.setattr(module, "_PAUSES_S", (0.0, 0.0, 0.0))
     who = outbox.plan(9)
     with pytest.raises(DatabaseError):
-        outbox.deliver(database=Faulty(outbox.database, at=5, moment=moment, lasts=4))
+        outbox.deliver(database=Faulty(outbox.database, at=6, moment=moment, lasts=4))
     tried = len(outbox.relay.tried)
     assert outbox.statuses(who)["sent"] == tried > 0
     outbox.deliver()
@@ -697,7 +697,7 @@ def test_a_database_that_stays_away(outbox: Outbox, stopped: bool, monkeypatch: 
     monkeypatch.setattr(module, "_PAUSES_S", (0.0, 0.0, 0.0))
     outbox.plan(9)
     stop = threading.Event()
-    database = Faulty(outbox.database, at=5, moment="before", lasts=100)
+    database = Faulty(outbox.database, at=6, moment="before", lasts=100)
 
     def script(message: Message) -> None:
         if stopped and len(outbox.relay.tried) == 2:
@@ -706,7 +706,7 @@ def test_a_database_that_stays_away(outbox: Outbox, stopped: bool, monkeypatch: 
     outbox.script(script)
     with pytest.raises(DatabaseError, match="cannot be reached"):
         outbox.deliver(database=database, stop=stop)
-    assert database.commits == 5 + (1 if stopped else 4)
+    assert database.commits == 6 + (1 if stopped else 4)
     outbox.deliver()
     assert set(outbox.statuses()) == {"sent"}
 

@@ -64,7 +64,9 @@ def plan(conn: Connection, *domains: str) -> list[str]:
 
 
 def claim(gate: Gate, conn: Connection, limit: int = 99, now: dt.datetime = NOW) -> list[Delivery]:
-    return gate.claim(conn, claimant="x", now=now, lease_until=now + HOUR, limit=limit, only=None)
+    claimed = gate.claim(conn, claimant="x", now=now, lease_until=now + HOUR, limit=limit, only=None)
+    deliveries.unclaim(conn, gate.excess, claimant="x")
+    return claimed
 
 
 def built(found: list[Delivery]) -> deque[Built]:
