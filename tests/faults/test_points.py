@@ -45,8 +45,8 @@ integrity check failed.""",
 
 #: Kinds that every send has; a run that passes none of one was not wrapped there.
 _ALWAYS = {"commit", "connect", "send", "receive", "create", "rename", "unlink"}
-#: How often a life that ends by itself ends the search: what threads do in turn varies a little.
-_CLEAN = 3
+#: So many lives in a row that end by themselves end the search: what threads do in turn varies a little.
+_CLEAN = 5
 
 
 @dataclass(kw_only=True)
@@ -229,15 +229,16 @@ def test_killed_at_each_point(
 ) -> None:
     """Killed at every point of a send; where doubt is to be parked, at every commit and send."""
     server: Postgresql | None = request.getfixturevalue("postgresql") if engine == "postgresql" else None
-    found, at, clean, readers = Found(), 0, 0, 12
+    found, at, clean, ended, readers = Found(), 0, 0, 0, 12
     kinds = ("commit", "send") if park else OUTSIDE
     with search(tmp_path, server, readers=readers, park=park) as searched:
         while clean < _CLEAN:
             at += 1
-            clean += searched.at_point(launcher, at, kinds, found).died_at is None
+            died = searched.at_point(launcher, at, kinds, found).died_at is not None
+            clean, ended = (0, ended) if died else (clean + 1, ended + 1)
     kills = note(engine, readers, found, park=park)
     assert set(found.kills) >= (set(kinds) if park else _ALWAYS)
-    assert kills == at - _CLEAN
+    assert kills == at - ended
     assert (found.repeated if park else found.parked) == 0
     check(found)
 
