@@ -6,10 +6,12 @@ import datetime as dt
 import os
 import re
 import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from digest import keyring, signing
 from digest.compose.dkim import Dkim, private_key
@@ -17,10 +19,12 @@ from digest.compose.message import Message, Unsigned
 from digest.deliver.delivery import Status
 from digest.deliver.reply import Reply, Step
 from digest.errors import SettingsError
+from digest.pipeline import sealing
 from digest.relay.memory import MemoryRelay, in_turn
 from digest.settings import DkimSettings
 from digest.signing import SigningProcess
 from digest.store.database import Database
+from digest.store.schema import deliveries
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule
 from digest.wiring import App
@@ -207,10 +211,11 @@ def test_reading_needs_no_key(sqlite_database: Database, tmp_path: Path) -> None
 
 
 class Dying:
-    """A signing process that is killed while it has the second of what it was asked for."""
+    """A signing process that is killed, or stopped, while it has the second of what it was asked for."""
 
-    def __init__(self, process: SigningProcess) -> None:
+    def __init__(self, process: SigningProcess, number: int) -> None:
         self._process = process
+        self._number = number
         self.submitted = 0
 
     def fileno(self) -> int:
@@ -219,7 +224,7 @@ class Dying:
     def submit(self, unsigned: Sequence[Unsigned]) -> None:
         self.submitted += 1
         if self.submitted == 2:
-            os.kill(self._process.pid, signal.SIGKILL)
+            os.kill(self._process.pid, self._number)
         self._process.submit(unsigned)
 
     def has_signed(self) -> bool:
@@ -276,19 +281,23 @@ def test_many_are_signed_by_a_process_of_its_own(
         assert dkimpy_verifies(mail.data, records, index=1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_signing_process_that_dies(
     database: Database,
     tmp_path: Path,
     clock: Clock,
     records: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
 ) -> None:
-    """Killed in mid-run it takes nothing with it: what it had is signed here, and each reader gets one mail."""
+    """Killed or stopped in mid-run it takes nothing with it: what it had is signed here, and each reader gets one mail."""
+    monkeypatch.setattr(sealing, "_SILENT_S", 0.5)
+    monkeypatch.setattr(signing, "END_S", 0.2)
     dying: list[Dying] = []
     start = App.start_signing
 
     def mortal(app: App) -> Dying:
-        dying.append(Dying(start(app)))
+        dying.append(Dying(start(app), number))
         return dying[-1]
 
     monkeypatch.setattr(App, "start_signing", mortal)
@@ -299,6 +308,32 @@ def test_a_signing_process_that_dies(
     assert dying[0].submitted >= 2
     assert len({mail.recipient for mail in relay.accepted}) == len(relay.accepted) == 200
     assert all(dkimpy_verifies(mail.data, records) for mail in relay.accepted[::40])
+
+
+@pytest.mark.usefixtures("records")
+def test_a_run_that_is_told_to_stop_awaits_no_signature(
+    sqlite_database: Database, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever became of the process: what is not signed is given back."""
+    monkeypatch.setattr(signing, "END_S", 0.2)
+    stop = threading.Event()
+    start = App.start_signing
+
+    class Stopping(Dying):
+        def submit(self, unsigned: Sequence[Unsigned]) -> None:
+            super().submit(unsigned)
+            if self.submitted == 2:
+                stop.set()
+
+    monkeypatch.setattr(App, "start_signing", lambda app: Stopping(start(app), signal.SIGSTOP))
+    relay = MemoryRelay()
+    app = make_app(sqlite_database, tmp_path, relay=relay, clock=clock, dkim=BOTH)
+    many(app, 200)
+    app.deliver(stop=stop)
+    with sqlite_database.read() as conn:
+        statuses = list(conn.scalars(sa.select(deliveries.c.status)))
+    assert statuses.count(Status.SENT) == len(relay.accepted) < 200
+    assert statuses.count(Status.PLANNED) == 200 - len(relay.accepted)
 
 
 def test_no_signing_process_to_be_had(

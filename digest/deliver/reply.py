@@ -27,6 +27,7 @@ class Silence(StrEnum):
     TIMEOUT = "timeout"  #: the deadline of the step, or of the message, went by
     GARBAGE = "garbage"  #: something that is no SMTP reply
     UNTRUSTED = "untrusted"  #: TLS was asked for and is missing, expired or of another host
+    LATE = "late"  #: ours: the way was open too late for this message, of which nothing has left
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

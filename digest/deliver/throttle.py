@@ -187,6 +187,12 @@ class Throttle:
             return alone
         return False
 
+    def wait_again(self, name: str) -> None:
+        """One that was started waits again: nothing of it has left."""
+        domain = self._domains[name]
+        domain.going -= 1
+        domain.waiting += 1
+
     def wait_s(self, waiting: Iterable[str], now_s: float) -> float:
         """How long until time alone lets one of these go; infinite where one that is on its way has to end first."""
         soonest_s = math.inf

@@ -6,7 +6,6 @@ import math
 import time
 from collections import deque
 
-from digest.deliver.delivery import Delivery
 from digest.deliver.reply import Reply
 from digest.pipeline.gate import Gate
 from digest.pipeline.ports import Relay
@@ -63,7 +62,7 @@ class Crew:
             sender.give(built, behind.get(sender))
         self.idle = [sender for sender in self.idle if sender not in self.busy]
 
-    def wait(self, most_s: float) -> list[tuple[Delivery, Reply]]:
+    def wait(self, most_s: float) -> list[tuple[Built, Reply]]:
         """Wait until somebody is back, or something is heard at the desk, or that long; returns what became of what."""
         told = []
         for sender in self.desk.wait(len(self.busy) // 4, most_s):
@@ -75,7 +74,7 @@ class Crew:
             if not sender.is_ahead:
                 self._take_back(sender)
             if sender.handed is not None and sender.reply is not None:
-                told.append((sender.handed.delivery, sender.reply))
+                told.append((sender.handed, sender.reply))
         return told
 
     @property

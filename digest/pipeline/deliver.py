@@ -26,7 +26,7 @@ from sqlalchemy.engine import Connection
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.lease import LeasePolicy
 from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, next_streak
-from digest.deliver.reply import Reply
+from digest.deliver.reply import Reply, Silence
 from digest.deliver.throttle import Limits, Throttle
 from digest.log import logger
 from digest.pipeline.crew import LOOK_S, Crew
@@ -192,6 +192,7 @@ class _Run:
         self._ready: deque[Built] = deque()
         self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
         self._results: list[Result] = []  # not durable yet
+        self._late: list[Built] = []  # begun, and not started in time; in the ledger they are still begun
         self._tries: Counter[Status] = Counter()
         self._streak = 0
         self._many = False
@@ -222,7 +223,8 @@ class _Run:
             self._stock_up(drafts)
             done = self._halted or self._is_all_given
             wait_s = self._wait_s()
-            if not (self._crew.busy or self._sealer.pending) and (done or wait_s > PATIENCE_S):
+            signing = self._sealer.pending and not self._halted
+            if not (self._crew.busy or signing) and (done or wait_s > PATIENCE_S):
                 return
             self._come_back(wait_s if self._halted else min(wait_s, self._crew.look_s))
             if not self._halted:
@@ -265,11 +267,14 @@ class _Run:
     def _come_back(self, most_s: float = math.inf) -> None:
         """Wait for senders and signatures, or that long; take what has come."""
         back = self._crew.wait(most_s)
-        for one in self._sealer.received() if self._crew.desk.heard() else ():
+        for one in self._sealer.received() if self._crew.desk.heard() or self._sealer.is_silent else ():
             self._take_in(one)
-        for delivery, reply in back:
-            self._gate.end(delivery, reply)
-            self._judge(delivery, reply)
+        for one, reply in back:
+            if reply.silence is Silence.LATE:
+                self._late.append(one)
+            else:
+                self._gate.end(one.delivery, reply)
+                self._judge(one.delivery, reply)
 
     def _take_in(self, one: Built | Result) -> None:
         if isinstance(one, Built):
@@ -284,10 +289,12 @@ class _Run:
 
         A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
         stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
+        One that was begun and could not start soon enough is so no more, and is begun anew by a later commit: whoever
+        left until then gets nothing.
         """
         now = self._clock()
         wanted = [] if self._halted else self._in_time(self._crew.choose(self._ready), now)
-        if not (wanted or self._results or self._gate.has_to_write):
+        if not (wanted or self._results or self._late or self._gate.has_to_write):
             return []
         with self._database.write() as conn:
             self._settle(conn, now)
@@ -295,7 +302,10 @@ class _Run:
             granted = deliveries.begin(conn, hashes, claimant=self._claimant, now=now)
             refused = [key for key in hashes if key not in granted]
             deliveries.drop(conn, refused, claimant=self._claimant, now=now)
+            deliveries.unbegin(conn, [one.delivery.id for one in self._late], claimant=self._claimant)
         self._results.clear()
+        while self._late:
+            self._gate.begin_anew(self._late.pop())
         for _sender, one in wanted:
             if one.delivery.id not in granted:
                 self._gate.drop(one)
@@ -334,7 +344,8 @@ class _Run:
             try:
                 with self._database.write() as conn:
                     self._settle(conn, self._clock())
-                    deliveries.release(conn, self._claimant)
+                    unstarted = [one.delivery.id for one in self._late]
+                    deliveries.release(conn, self._claimant, unstarted=unstarted)
             except DatabaseError:
                 # Whoever waited long for a lock has waited enough.
                 late = time.monotonic() - began_s > _AWAY_S

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection
 
@@ -200,6 +201,11 @@ class Gate:
     def drop(self, one: Built) -> None:
         """One that was chosen is not handed over after all."""
         self._throttle.end(_domain(one.delivery), Heard.NOTHING, self._clock())
+
+    def begin_anew(self, one: Built) -> None:
+        """One that was handed over could not start soon enough, and nothing of it left; it is the first of those that wait."""
+        self._throttle.wait_again(_domain(one.delivery))
+        self._held.appendleft(replace(one, late=one.late + 1))
 
     def end(self, delivery: Delivery, reply: Reply) -> None:
         """One is over."""

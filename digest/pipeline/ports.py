@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from digest.compose.message import Message, Unsigned
@@ -71,6 +71,15 @@ class Handing(Protocol):
 @runtime_checkable
 class SteppedConnection(Connection, Protocol):
     """A connection that can do without a thread while it is open."""
+
+    def hand_over(self, message: Message, *, may_start: Callable[[], bool] = ...) -> Reply:
+        """Hand one message over.
+
+        Args:
+            may_start: Asked once the relay is ready for the message. Where it may not, nothing of it leaves: the
+                reply is `Silence.LATE`, and what was opened for it stays open.
+        """
+        ...
 
     @property
     def may_lead(self) -> bool:

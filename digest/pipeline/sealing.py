@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -13,6 +14,8 @@ from digest.store.deliveries import Result
 
 #: Signed in one go: so many take 4 ms, and what the process is asked by takes a hundredth of that.
 _CHUNK = 16
+#: Longest wait for a word of the process, which takes milliseconds: then it is stopped, or stuck.
+_SILENT_S = 30.0
 
 Drafted = tuple[Delivery, Draft]
 
@@ -39,6 +42,7 @@ class Sealer:
         self._desk = desk
         self._process: Signing | None = None
         self._given: deque[list[Drafted]] = deque()
+        self._heard_s = 0.0  # when it signed last, or got something after it had nothing to do
 
     @property
     def pending(self) -> int:
@@ -70,17 +74,24 @@ class Sealer:
             closed += self._submit(to_sign[start : start + _CHUNK])
         return closed
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the process has not signed for so long that it is not waited for any more."""
+        return bool(self._given) and time.monotonic() - self._heard_s > _SILENT_S
+
     def received(self) -> list[Built | Result]:
-        """What the process has signed; to be called when the desk has heard of it."""
+        """What the process has signed; to be called when the desk has heard of it, or it is silent."""
         closed: list[Built | Result] = []
+        silent = self.is_silent
         # All of it: what is taken at once is begun in one commit.
         while self._process is not None and self._given:
             try:
                 if not self._process.has_signed():
-                    break
+                    return closed + self._alone() if silent else closed
                 signatures = self._process.receive()
             except (EOFError, OSError):
                 return closed + self._alone()
+            self._heard_s, silent = time.monotonic(), False
             signed = zip(self._given.popleft(), signatures, strict=True)
             closed += [self._seal(delivery, draft, signature) for (delivery, draft), signature in signed]
         return closed
@@ -93,6 +104,8 @@ class Sealer:
             self._process = None
 
     def _submit(self, drafts: list[Drafted]) -> list[Built | Result]:
+        if not self._given:
+            self._heard_s = time.monotonic()
         self._given.append(drafts)
         try:
             if self._process is not None:
@@ -103,7 +116,7 @@ class Sealer:
         return self._alone()
 
     def _alone(self) -> list[Built | Result]:
-        """Sign all that the process had, as it is gone: nothing is lost with it but speed."""
+        """Sign all that the process had, as it is gone or silent: nothing is lost with it but speed."""
         if self._process is not None:
             _log.warning("signing process gone", pending=self.pending)
             self.end()

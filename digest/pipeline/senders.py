@@ -20,10 +20,14 @@ from selectors import EVENT_READ, EVENT_WRITE
 from digest.compose.message import Message
 from digest.deliver.delivery import Delivery
 from digest.deliver.reply import Reply
-from digest.pipeline.ports import Handing, Relay, SteppedConnection
+from digest.pipeline.ports import Connection, Handing, Relay, SteppedConnection
 
 #: Longest wait for one more to share a commit.
 _MORE_S = 0.001
+#: Longest time from a message's begin in the ledger to its first word to the relay: who leaves meanwhile is mailed.
+_PROMPT_S = 0.5
+#: How often a message may be begun anew for that. A relay that ends again what it was slow to open is given it at last.
+_LATE_MOST = 5
 #: Between two looks for messages whose time is over; their deadlines are minutes.
 _LOOK_S = 0.5
 #: Told once, then not again until it is waited for anew: a relay that closes an idle connection wakes nobody.
@@ -40,6 +44,7 @@ class Built:
     delivery: Delivery
     message: Message
     body_hash: str  #: of all its bytes
+    late: int = 0  #: how often it was begun, and could not start soon enough
 
 
 class Desk:
@@ -248,7 +253,15 @@ class Sender:
         self._stepped = connection if isinstance(connection, SteppedConnection) else None
         try:
             while (built := self._given.get()) is not None:
-                self.reply = connection.hand_over(built.message)
+                self.reply = self._hand_over(connection, built)
                 self._desk.come_back(self)
         finally:
             connection.close()
+
+    def _hand_over(self, connection: Connection, built: Built) -> Reply:
+        if self._stepped is None:
+            return connection.hand_over(built.message)
+        begun_s, last = self.given_s, built.late >= _LATE_MOST
+        return self._stepped.hand_over(
+            built.message, may_start=lambda: last or time.monotonic() - begun_s < _PROMPT_S
+        )

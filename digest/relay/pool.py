@@ -17,7 +17,7 @@ from digest.deliver.policy import detail
 from digest.deliver.reply import Reply, Silence, Step
 from digest.log import logger
 from digest.relay.place import Aside, Member, Place, Seat
-from digest.relay.smtp import SmtpHanding
+from digest.relay.smtp import LATE, SmtpHanding
 
 #: Trouble at these is the relay's own, and leaves the message untouched.
 _BEFORE_ANY_READER: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
@@ -206,10 +206,13 @@ class PoolConnection:
     def __init__(self, pool: RelayPool) -> None:
         self._pool = pool
 
-    def hand_over(self, message: Message) -> Reply:
+    def hand_over(self, message: Message, *, may_start: Callable[[], bool] = lambda: True) -> Reply:
         """Send one message, over another relay where one is in trouble; returns the last word about it.
 
         When all are, the mildest refusal: a run is not stopped for an operator while a relay may recover by itself.
+
+        Args:
+            may_start: Asked when a session is open; where it says no, the reply is `Silence.LATE`.
         """
         pool, until_s = self._pool, self._pool.deadline()
         tried: set[Place] = set()
@@ -217,12 +220,15 @@ class PoolConnection:
         while (seat := pool.borrow(tried, until_s)) is not None:
             reused = seat.connection.is_open
             try:
-                reply = seat.connection.hand_over(message, until=until_s)
+                reply = seat.connection.hand_over(message, until=until_s, may_start=may_start)
             except BaseException:
                 pool.give_up(seat)
                 raise
             if reply.step not in _BEFORE_ANY_READER:
                 pool.give_back(seat, well=True)
+                return reply
+            if reply is LATE:
+                pool.give_back(seat, well=False)
                 return reply
             if reused:
                 # Relays end sessions at will, and say so at MAIL: a new one shows whether they are in trouble.

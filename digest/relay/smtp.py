@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from digest.compose.message import Message
 from digest.deliver.reply import Reply, Silence, Step
@@ -17,7 +18,10 @@ from digest.relay.session import Session, is_full
 from digest.relay.url import RelayUrl, Scheme
 from digest.relay.wire import Broken, Deadlines, Steps
 
-_BEFORE_BODY = frozenset({Step.MAIL, Step.RCPT, Step.DATA})
+LATE: Final = Reply(
+    step=Step.CONNECT, code=None, text="the session was too long in opening", silence=Silence.LATE
+)
+_BEFORE_BODY: Final = frozenset({Step.MAIL, Step.RCPT, Step.DATA})
 
 _log = logger("relay")
 
@@ -105,7 +109,13 @@ class SmtpConnection:
         self._session: Session | None = None
         self._handed = 0  # over the session at hand
 
-    def hand_over(self, message: Message, *, until: float = math.inf) -> Reply:
+    def hand_over(
+        self,
+        message: Message,
+        *,
+        until: float = math.inf,
+        may_start: Callable[[], bool] = lambda: True,
+    ) -> Reply:
         """Send one message; returns the relay's last word about it, connecting included.
 
         A session that turns out to have been closed while it was idle, or to be full, is replaced without
@@ -113,13 +123,14 @@ class SmtpConnection:
 
         Args:
             until: When it has to be over, by the relay's clock, if that is before the relay's own deadline.
+            may_start: Asked when a session is open; where it says no, the reply is `Silence.LATE`.
         """
         until = min(until, self._relay.deadline())
         if self._is_used_up or self._awaits_another_than(message):
             self.close()
         reused = self._session is not None
-        reply = self._hand_over(message, until)
-        return self._hand_over(message, until) if reused and _wants_another(reply) else reply
+        reply = self._hand_over(message, until, may_start)
+        return self._hand_over(message, until, may_start) if reused and _wants_another(reply) else reply
 
     def begin(self, message: Message, following: Message | None = None) -> SmtpHanding | None:
         """Begin to hand a message over without waiting for anything.
@@ -169,12 +180,14 @@ class SmtpConnection:
     def _is_used_up(self) -> bool:
         return self._handed >= self._relay.recycle_after
 
-    def _hand_over(self, message: Message, until: float) -> Reply:
+    def _hand_over(self, message: Message, until: float, may_start: Callable[[], bool]) -> Reply:
         if self._session is None:
             try:
                 self._session, self._handed = self._relay.open(until), 0
             except Broken as broken:
                 return broken.reply
+        if not may_start():
+            return LATE
         return self._session.drive(self._steps(self._session, message, until))
 
     def _steps(

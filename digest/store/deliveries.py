@@ -131,14 +131,16 @@ _REOPEN_WITHDRAWN = (
 )
 
 
-def release(conn: Connection, claimant: str) -> None:
-    """Give up the claims of a sender that stops: what it has not begun is as if never claimed."""
-    unbegun = sa.and_(
-        deliveries.c.status == Status.CLAIMED,
-        deliveries.c.claimant == claimant,
-        deliveries.c.begun_at.is_(None),
+def release(conn: Connection, claimant: str, *, unstarted: Collection[int] = ()) -> None:
+    """Give up the claims of a sender that stops: what it has not begun is as if never claimed.
+
+    Args:
+        unstarted: Begun, and nothing of them left: they go back as well.
+    """
+    mine = sa.and_(deliveries.c.status == Status.CLAIMED, deliveries.c.claimant == claimant)
+    _reopen(
+        conn, sa.and_(mine, sa.or_(deliveries.c.begun_at.is_(None), deliveries.c.id.in_(list(unstarted))))
     )
-    _reopen(conn, unbegun)
 
 
 def lapse(conn: Connection, *, now: dt.datetime, dead: Collection[str], park: bool) -> int:
@@ -162,7 +164,7 @@ def lapse(conn: Connection, *, now: dt.datetime, dead: Collection[str], park: bo
 
 def _reopen(conn: Connection, rows: sa.ColumnElement[bool]) -> None:
     before = sa.case((deliveries.c.attempts > 0, Status.DEFERRED.value), else_=Status.PLANNED.value)
-    conn.execute(sa.update(deliveries).where(rows).values(status=before, claimant=None, lease_until=None))
+    conn.execute(sa.update(deliveries).where(rows).values(status=before, **_FREED))
 
 
 def expire(conn: Connection, *, now: dt.datetime) -> int:
@@ -301,6 +303,22 @@ def begin(conn: Connection, hashes: Mapping[int, str], *, claimant: str, now: dt
         deliveries.c.id.in_(list(hashes)), deliveries.c.claimant == claimant, deliveries.c.begun_at == now
     )
     return set(conn.scalars(query))
+
+
+def unbegin(conn: Connection, delivery_ids: Collection[int], *, claimant: str) -> None:
+    """Take back that these were begun, as nothing of them has left; their claims hold.
+
+    From then on a reader who leaves, or moves, has them withdrawn or changed. Not to be called by a transaction that
+    changes the same rows otherwise.
+    """
+    if delivery_ids:
+        # A try that counted has left bytes behind, which the next must match.
+        kept = sa.case((deliveries.c.attempts > 0, deliveries.c.body_hash))
+        conn.execute(
+            sa.update(deliveries)
+            .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.claimant == claimant)
+            .values(begun_at=None, body_hash=kept)
+        )
 
 
 def drop(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> None:

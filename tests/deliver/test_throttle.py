@@ -163,6 +163,17 @@ def test_one_that_is_withdrawn_makes_room() -> None:
     assert made.enrol(BAD, 0.0) is True
 
 
+def test_one_that_was_started_and_waits_again() -> None:
+    """Its place is free for another, and it can be started again."""
+    made = throttle(1)
+    enrolled(made, GOOD, GOOD)
+    assert [made.start(GOOD, 0.0), made.start(GOOD, 0.0)] == [True, False]
+    made.wait_again(GOOD)
+    assert [made.start(GOOD, 0.0), made.start(GOOD, 0.0)] == [True, False]
+    made.end(GOOD, Heard.ANSWER, 0.0)
+    assert made.start(GOOD, 0.0)
+
+
 def test_a_new_run_begins_with_nothing_on_its_way() -> None:
     """Whatever broke the last one; what was learned of a domain stays."""
     made = throttle(8)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -153,6 +154,69 @@ def test_leaving_by_calls_among_many(
 ) -> None:
     """The same of 2,000 readers over more connections."""
     leave_by_calls(database, tmp_path, clock, readers=2_000, connections=connections)
+
+
+# -- while a session is opened -------------------------------------------------------------------------
+
+#: How long a relay makes wait with its greeting, as postscreen and greet_pause do: longer than who left may still be mailed.
+GREETING_S = 1.2
+#: After this long no message may start to who left (R20).
+SOON_S = 1.0
+
+
+def leave_while_a_session_opens(
+    database: Database, folder: Path, clock: Clock, *, readers: int, connections: int
+) -> None:
+    """With each connection one reader leaves whose message is begun and has to wait for the greeting."""
+    outbox = Outbox(database, folder, clock=clock)
+    outbox.policy = replace(outbox.policy, connections=connections)
+    who = {one.address: one for one in outbox.plan(readers)}
+    signup = Signup(database=database, stamp=STAMP)
+    named: dict[str, float] = {}  # when the relay heard of whom
+    left: dict[str, float] = {}  # when that was durable
+    guard = threading.Lock()
+
+    def greet(_argument: str) -> None:
+        with guard:
+            begun = [
+                a for a, row in outbox.rows().items() if row.begun_at and a not in named and a not in left
+            ]
+            if begun:
+                assert signup.leave(who[begun[0]], evidence=Evidence(method="web"), now=NOW, goodbye=False)
+                left[begun[0]] = time.monotonic()
+        time.sleep(GREETING_S)
+
+    def hear(argument: str) -> None:
+        named.setdefault(argument.partition("<")[2].partition(">")[0], time.monotonic())
+
+    with SmtpServer(answers={"connect": greet, "rcpt": hear}) as server:
+        outbox.deliver(relay=SmtpRelay(parse_url(server.url), recycle_after=5))
+        arrived = [message.recipient for message in server.accepted]
+    mailed = set(left) & set(arrived)
+    forbidden = {address for address in mailed if named[address] > left[address] + SOON_S}
+    engine = database.url.get_backend_name()
+    how = f"greeting after {GREETING_S} s"
+    counts = len(left), len(mailed), len(mailed - forbidden), len(forbidden), len(set(left) - mailed)
+    LEAVING.add(how, engine, readers, connections, *counts)
+    assert len(left) >= readers // 10
+    assert forbidden == set()
+    assert len(mailed) < len(left) // 2
+    assert sorted(arrived) == sorted(set(who) - (set(left) - mailed))
+    assert outbox.statuses() == {"sent": len(arrived), "suppressed": readers - len(arrived)}
+    assert outbox.open_claims() == 0
+    assert outbox.balances()
+
+
+def test_leaving_while_a_session_opens(database: Database, tmp_path: Path, clock: Clock) -> None:
+    """Of twenty readers those leave who were to be first over a session: none of them is mailed."""
+    leave_while_a_session_opens(database, tmp_path, clock, readers=20, connections=2)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+def test_leaving_while_many_sessions_open(database: Database, tmp_path: Path, clock: Clock) -> None:
+    """The same of 400 readers over eight connections, each for five messages."""
+    leave_while_a_session_opens(database, tmp_path, clock, readers=400, connections=8)
 
 
 # -- by one click --------------------------------------------------------------------------------------

@@ -108,6 +108,20 @@ def test_one_that_is_not_handed_over_makes_room(database: Database, seconds: Sec
     assert [each.delivery for each in gate.choose(ready, 8)] == [second]
 
 
+def test_one_that_did_not_start_in_time_goes_first(database: Database, seconds: Seconds) -> None:
+    """It is chosen before all that waits, and knows how often it was late."""
+    gate = Gate(Throttle(Limits(), connections=1), MemoryRelay(), clock=seconds)
+    with database.write() as conn:
+        plan(conn, *["a.org"] * 3)
+        ready = built(claim(gate, conn))
+    (one,) = gate.choose(ready, 1)
+    assert gate.choose(ready, 1) == []
+    gate.begin_anew(one)
+    assert gate.holds == 3
+    (again,) = gate.choose(ready, 1)
+    assert (again.delivery, again.late) == (one.delivery, 1)
+
+
 def test_room_of_the_relay(database: Database, seconds: Seconds) -> None:
     """No more is begun than the relay has room for, and its time is waited for."""
     relay = Narrow(1, 7.0)

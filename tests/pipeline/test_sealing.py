@@ -9,7 +9,7 @@ import pytest
 
 from digest.compose.message import Draft, Unsigned
 from digest.deliver.delivery import Delivery
-from digest.pipeline import ports
+from digest.pipeline import ports, sealing
 from digest.pipeline.sealing import Sealer
 from digest.pipeline.senders import Built, Desk
 from digest.store import deliveries
@@ -94,6 +94,23 @@ def test_all_that_is_signed_is_taken_at_once(sqlite_database: Database, desk: De
     process.gone = True
     assert signatures(sealer.received()) == [f"here {number}" for number in range(32, 40)]
     assert (sealer.received(), sealer.pending) == ([], 0)
+
+
+def test_a_process_that_is_silent(
+    sqlite_database: Database, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has signed is taken still; for the rest it is not waited any longer."""
+    process = Process()
+    sealer = Sealer(lambda: process, seal, desk)
+    sealer.expect_many()
+    sealer.close(drafted(sqlite_database, 20))
+    waited_for = sealer.is_silent
+    monkeypatch.setattr(sealing, "_SILENT_S", -1.0)
+    assert (waited_for, sealer.is_silent) == (False, True)
+    process.done = 1
+    assert signatures(sealer.received()) == [f"Sig: {number}" for number in range(16)]
+    assert signatures(sealer.received()) == [f"here {number}" for number in range(16, 20)]
+    assert (process.gone, sealer.pending, sealer.is_silent) == (True, 0, False)
 
 
 def test_the_process_dies_behind_what_it_signed(sqlite_database: Database, desk: Desk) -> None:

@@ -264,6 +264,18 @@ def test_so_it_is_without_steps(said: str) -> None:
         connection.close()
 
 
+def test_one_that_may_not_start_hurts_no_relay() -> None:
+    """Nothing of it leaves, nobody is left aside, and what was opened takes the next one."""
+    with servers({}) as (server,):
+        pool = RelayPool([member(server)])
+        connection = pool.connect()
+        assert connection.hand_over(message(), may_start=lambda: False).silence is Silence.LATE
+        assert (pool.aside(), pool.room(), server.commands) == ([], 1, ["EHLO"])
+        assert send(connection, message()) == ACCEPTED
+        assert server.connections == 1
+        connection.close()
+
+
 # -- all in trouble -----------------------------------------------------------------------------------
 
 

@@ -44,6 +44,24 @@ def finish(*handings: SmtpHanding) -> list[Reply | None]:
     return [handing.reply for handing in handings]
 
 
+def test_what_may_not_start_opens_the_way() -> None:
+    """Asked once a session is open, also where the one at hand turned out to be closed; then it begins at once."""
+    asked: list[str] = []
+    with SmtpServer(answers={"mail": [None, CLOSE]}) as server:
+        connection = connect(server)
+        assert connection.hand_over(message()) == OK
+
+        def may_start() -> bool:
+            asked.append(" ".join(server.commands))
+            return server.connections < 2
+
+        assert connection.hand_over(message("bob"), may_start=may_start).silence is Silence.LATE
+        assert asked == ["EHLO MAIL RCPT DATA", "EHLO MAIL RCPT DATA MAIL EHLO"]
+        assert finish(begin(connection, message("bob"))) == [OK]
+        connection.close()
+        assert server.connections == 2
+
+
 def test_opening_is_left_to_who_may_wait() -> None:
     """Nothing begins over a connection that is not open, or is due to be made anew."""
     with SmtpServer() as server:

@@ -427,6 +427,47 @@ def test_releasing(database: Database) -> None:
         assert statuses(conn) == ["claimed", "planned", "deferred"]
 
 
+def test_releasing_what_never_started(database: Database) -> None:
+    """Of what was begun those go back of which nothing left, and no others."""
+    with database.write() as conn:
+        begun, _unbegun = two_claims(conn)
+        deliveries.release(conn, "me", unstarted=[begun + 99])
+        assert statuses(conn) == ["claimed", "planned"]
+        deliveries.release(conn, "me", unstarted=[begun])
+        assert statuses(conn) == ["planned", "planned"]
+        assert column(conn, "begun_at") == [None, None]
+
+
+def test_begun_and_not_started(database: Database) -> None:
+    """What is begun no more is as before it was: who leaves has it withdrawn, and its claim can begin it again."""
+    with database.write() as conn:
+        ada, bob = add_subscriber(conn), add_subscriber(conn)
+        first, second = plan_for(conn, ada, bob)
+        claim(conn)
+        deliveries.begin(conn, {first: HASH, second: HASH}, claimant="me", now=NOW)
+        deliveries.unbegin(conn, [], claimant="me")
+        deliveries.unbegin(conn, [first, second], claimant="them")
+        assert deliveries.withdraw(conn, [ada.id], now=NOW, reason="left") == 0
+        deliveries.unbegin(conn, [first, second], claimant="me")
+        assert column(conn, "body_hash") == [None, None]
+        assert deliveries.withdraw(conn, [ada.id], now=NOW, reason="left") == 1
+        assert deliveries.begin(conn, {first: HASH, second: HASH}, claimant="me", now=NOW) == {second}
+        assert statuses(conn) == ["suppressed", "claimed"]
+
+
+def test_bytes_of_an_earlier_try_stay(database: Database) -> None:
+    """A try that counted may have shown bytes to somebody: a later one that does not start forgets nothing of them."""
+    with database.write() as conn:
+        (one,) = plan_for(conn, add_subscriber(conn))
+        claim(conn)
+        deliveries.begin(conn, {one: HASH}, claimant="me", now=NOW)
+        deliveries.settle(conn, [result(one, Status.DEFERRED, retry_at=NOW)], claimant="me", now=NOW)
+        claim(conn)
+        deliveries.begin(conn, {one: HASH}, claimant="me", now=NOW)
+        deliveries.unbegin(conn, [one], claimant="me")
+        assert (column(conn, "body_hash"), column(conn, "begun_at")) == ([HASH], [None])
+
+
 @pytest.mark.parametrize(
     ("now", "dead", "lapses"),
     [

@@ -103,6 +103,12 @@ def two_texts(conn: Connection) -> tuple[int, str]:
     return 1, record.text_hash
 
 
+def begin_in_vain(conn: Connection) -> None:
+    """Begin a delivery, of which nothing leaves."""
+    deliveries.begin(conn, {1: "ab" * 32}, claimant="me", now=NOW)
+    deliveries.unbegin(conn, [1], claimant="me")
+
+
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
     "bounces.blank": lambda conn: bounces.blank(conn, [5]),
@@ -137,6 +143,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "deliveries.settle": lambda conn: deliveries.settle(
         conn, [Result(delivery_id=1, status=Status.SENT, reply="250")], claimant="me", now=NOW
     ),
+    "deliveries.unbegin": begin_in_vain,
     "deliveries.unclaim": lambda conn: deliveries.unclaim(conn, [1], claimant="me"),
     "deliveries.withdraw": lambda conn: deliveries.withdraw(conn, [3], now=NOW, reason="left"),
     "doubts.move_on": doubts.move_on,
@@ -300,6 +307,7 @@ def test_under_a_lock(database: Database, filled: Database) -> None:
             assert rows(conn) == before, name
     # They decide again what was decided already, or undo what they have just done.
     idle = {
+        "deliveries.unbegin",
         "facts.hold",
         "generations.unmark",
         "joins.unmerge",
