@@ -126,6 +126,7 @@ class Ticks:
     def bounces(self) -> None:
         """Read the mailbox that bounces come into, if one is set."""
         if not self._app.settings.bounces.mailbox:
+            self._app.settle_alarm(AlarmName.BOUNCES_UNREAD, None)  # of settings that had one
             return
         try:
             letters = watched(self._app.settings.bounces)

@@ -555,6 +555,8 @@ def test_a_mailbox_that_cannot_be_read_is_told(sqlite_database: Database, tmp_pa
             ticks.bounces()
         told.append(standing(app))
     assert told == [[], [], ["bounces-unread"], ["bounces-unread"]]
+    Ticks(make_app(sqlite_database, tmp_path)).bounces()  # whose settings have no mailbox any more
+    assert standing(app) == []
     for part in ("new", "cur"):
         (box / part).mkdir(parents=True)
     ticks.bounces()

@@ -12,6 +12,8 @@ from rich.console import Console
 
 from digest.cli.app import EXIT_FAILED, Json, session
 from digest.cli.output import emit, errors, moment, plain, plural
+from digest.errors import SettingsError
+from digest.pipeline.rehearsal import refuse_mix
 from digest.relays import is_dry
 from digest.scheduler import SPIKE
 from digest.store import alarms, bounces, dumps, editions, health, ledger, papers, relays, subscribers
@@ -77,7 +79,15 @@ def _sending(wired: App, missing: Sequence[str]) -> str:
         return f"off: {', '.join(missing)} not set"
     if wired.lookout.found() is not None:
         return "off: the database is an older copy, see `digest db accept`"
-    return "rehearsal: relay.url is dry, and nobody is mailed" if is_dry(wired.settings) else "on"
+    dry = is_dry(wired.settings)
+    try:
+        _ = wired.relay  # which opens nothing
+        wired.check_signing()
+        with wired.database.read() as conn:
+            refuse_mix(conn, dry=dry)
+    except SettingsError as error:
+        return f"off: {error}"
+    return "rehearsal: relay.url is dry, and nobody is mailed" if dry else "on"
 
 
 def _today(wired: App) -> dt.date:

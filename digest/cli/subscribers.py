@@ -114,8 +114,9 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
         standing = subscribers.standing(conn, subscriber.id)
         mails = ledger.of(conn, subscriber.id)[:10]
         came = bounces.of(conn, subscriber.id)[-10:]
+    due_at = standing.due_at if subscriber.state is State.ACTIVE else None
     document = _document(subscriber) | {
-        "due_at": standing.due_at,
+        "due_at": due_at,
         "consent": [_line(line) for line in record],
         "deliveries": [
             {"date": m.local_date, "status": str(m.status), "reason": m.reason, "papers": len(m.picks)}
@@ -129,7 +130,7 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
         console.print(
             f"wants: {plain(', '.join(_wants(subscriber)) or 'what trends')}; at most {subscriber.profile.cap}"
         )
-        console.print(f"next due: {moment(standing.due_at)}")
+        console.print(f"next due: {moment(due_at) if due_at else f'none while {subscriber.state}'}")
         for line in record:
             console.print(plain(_told_line(line)))
         rows = [(m.local_date, m.status, m.reason, len(m.picks), m.reply) for m in mails]

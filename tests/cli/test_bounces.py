@@ -63,7 +63,8 @@ def test_who_was_suppressed(run: Run, site: Path, report: bytes) -> None:
     """show, why and status tell of it, in the server's words and without the address that they named."""
     assert run("bounces", "ingest", "-", stdin=report).code == 0
     shown = run("subscribers", "show", "ada@example.org", "--json").json
-    assert shown["state"] == "suppressed"
+    assert (shown["state"], shown["due_at"]) == ("suppressed", None)
+    assert "next due: none while suppressed\n" in run("subscribers", "show", "ada@example.org").out
     (kept,) = shown["bounces"]
     assert (kept["kind"], kept["status"], kept["door"]) == ("hard", "5.1.1", "dsn")
     assert kept["detail"] == "550 5.1.1 …: Recipient address rejected: User unknown"

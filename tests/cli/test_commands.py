@@ -186,6 +186,7 @@ def test_an_import_says_when_they_agreed(run: Run, site: Path) -> None:
     shown = run("subscribers", "show", "ada@example.org", "--json").json
     at = "2025-03-01T08:30:00+00:00"
     assert (shown["state"], shown["confirmed_at"]) == ("active", at)
+    assert shown["due_at"] is not None
     line = {"at": at, "event": "confirmed", "method": "import", "ip": None, "text_version": None}
     assert shown["consent"] == [line]
     assert "2025-03-01 08:30 UTC confirmed by import\n" in run("subscribers", "show", "ada@example.org").out

@@ -45,6 +45,7 @@ def test_a_rehearsal(run: Run, site: Path) -> None:
     refused = run("send")
     assert refused.code == 2
     assert "what it calls sent was mailed to nobody" in refused.err
+    assert run("status", "--json").json["sending"].startswith("off: this database was rehearsed")
     assert not (site / "outbox").exists()
 
 
@@ -56,6 +57,7 @@ def test_no_rehearsal_beside_real_mail(run: Run, site: Path) -> None:
     refused = run("send", "--to", "bea@example.org")
     assert refused.code == 2
     assert "this database has mailed readers" in refused.err
+    assert run("status", "--json").json["sending"].startswith("off: relay.url is dry:, and this database has")
     use(site, url="folder:outbox")
     assert run("send", "--to", "bea@example.org").code == 0
     assert len(list((site / "outbox" / "new").iterdir())) == 2

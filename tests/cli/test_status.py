@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import pytest
+
 from digest.settings import load
 from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import Profile, Schedule
@@ -33,6 +35,27 @@ def test_an_edition_of_one_paper(run: Run, site: Path) -> None:
     assert run("ingest", "page.json").code == 0
     assert run("edition", "publish").code == 0
     assert f"edition      {today}, 1 paper\n" in run("status").out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('dkim.selector = "2026a"', "off: DKIM key '2026a': cannot read "),
+        ('relay.password_file = "secret"', "off: relay.url with a user needs relay.password_file"),
+    ],
+)
+def test_where_send_would_refuse(run: Run, site: Path, line: str, said: str) -> None:
+    """Status says that sending is off, in the words of who would refuse."""
+    assert run("subscribers", "add", "ada@example.org", "--confirmed").code == 0
+    assert run("status", "--json").json["sending"] == "on"
+    settings = site / "digest.toml"
+    settings.write_text(settings.read_text().replace("folder:outbox", "smtp://127.0.0.1") + line + "\n")
+    (site / "secret").write_text("secret")
+    (site / "secret").chmod(0o600)
+    told, refused = run("status", "--json").json["sending"], run("send")
+    assert told.startswith(said)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == f"digest: {told.removeprefix('off: ')}\n"
 
 
 def sign_up(*names: str) -> None:
