@@ -21,29 +21,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sqlalchemy.engine import Connection
-
 from digest.deliver.delivery import Delivery, Status
 from digest.deliver.lease import LeasePolicy
 from digest.deliver.policy import RetryPolicy, Verdict, judge, judge_unbuilt, next_streak
 from digest.deliver.reply import Reply, Silence
 from digest.deliver.throttle import Limits, Throttle
 from digest.log import logger
+from digest.pipeline.clerk import Clerk
 from digest.pipeline.crew import LOOK_S, Crew
 from digest.pipeline.gate import PATIENCE_S, Gate
 from digest.pipeline.ports import Draft, Relay, Signing
 from digest.pipeline.restored import Lookout
 from digest.pipeline.sealing import Sealer
-from digest.pipeline.senders import Built, Sender
+from digest.pipeline.senders import Built
 from digest.rank.selection import EditionPaper
-from digest.store import claimants, deliveries, editions
-from digest.store.database import Database, DatabaseError
+from digest.store import claimants, deliveries
+from digest.store.database import Database
 from digest.store.deliveries import Result
-
-#: Seconds between tries to write the last results down: long enough for a server to be started again.
-_PAUSES_S = (0.1, 0.4, 1.0, 2.0, 4.0)
-#: Seconds after which it is tried no more, however few tries there were: one that waits for a lock takes thirty.
-_AWAY_S = 10.0
 
 #: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
 _STOCK = 512
@@ -110,18 +104,8 @@ def deliver(
         expired = _take_back(database, claims, policy, now=clock())
         stop = stop or threading.Event()
         gate = gate or Gate(Throttle(Limits(), connections=policy.connections), relay)
-        run = _Run(
-            database,
-            relay,
-            build,
-            policy,
-            clock=clock,
-            claimant=name,
-            stop=stop,
-            lookout=lookout,
-            gate=gate,
-            signing=signing,
-        )
+        clerk = Clerk(database, gate, policy.lease, clock=clock, claimant=name, lookout=lookout, stop=stop)
+        run = _Run(clerk, gate, relay, build, policy, clock=clock, stop=stop, signing=signing)
         results = run.all(only, limit)
     report = DeliverReport(results=results, expired=expired, paused=run.paused, trouble=run.trouble)
     if report.results or report.expired or report.paused:
@@ -166,34 +150,25 @@ class _Run:
 
     def __init__(
         self,
-        database: Database,
+        clerk: Clerk,
+        gate: Gate,
         relay: Relay,
         build: Build,
         policy: DeliverPolicy,
         *,
         clock: Callable[[], dt.datetime],
-        claimant: str,
         stop: threading.Event,
-        lookout: Lookout | None,
-        gate: Gate,
         signing: Callable[[], Signing] | None,
     ) -> None:
-        self._database = database
         self._build = build
         self._policy = policy
         self._clock = clock
-        self._claimant = claimant
         self._stop = stop
-        self._lookout = lookout
         self._gate = gate
+        self._clerk = clerk
         self._crew = Crew(relay, gate, connections=policy.connections)
-        self._papers: dict[tuple[int, int], EditionPaper] = {}
         self._sealer = Sealer(signing, self._sealed, self._crew.desk)
         self._ready: deque[Built] = deque()
-        self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
-        self._results: list[Result] = []  # not durable yet
-        self._late: list[Built] = []  # begun, and not started in time; in the ledger they are still begun
-        self._tries: Counter[Status] = Counter()
         self._streak = 0
         self._many = False
         self._taken_up = False  # some message, by the relay, whatever it said of it
@@ -208,7 +183,7 @@ class _Run:
             self._wind_up()
         if self._crew.error is not None:
             raise self._crew.error
-        return dict(self._tries)
+        return dict(self._clerk.tries)
 
     @property
     def _halted(self) -> bool:
@@ -217,7 +192,8 @@ class _Run:
     def _serve(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
         """Keep every sender busy, and each result durable before its sender is given the next message."""
         while True:
-            self._crew.give(self._commit(), self._ready)
+            chosen = [] if self._halted else self._crew.choose(self._ready)
+            self._crew.give(self._clerk.commit(chosen), self._ready)
             # Composed while the relay has what was given, and before a look at the desk: meanwhile other senders come
             # back to it, and share the next commit.
             self._stock_up(drafts)
@@ -271,7 +247,7 @@ class _Run:
             self._take_in(one)
         for one, reply in back:
             if reply.silence is Silence.LATE:
-                self._late.append(one)
+                self._clerk.note_late(one)
             else:
                 self._gate.end(one.delivery, reply)
                 self._judge(one.delivery, reply)
@@ -280,54 +256,7 @@ class _Run:
         if isinstance(one, Built):
             self._ready.append(one)
         else:
-            self._note(one)
-
-    # -- the ledger -----------------------------------------------------------------------------
-
-    def _commit(self) -> list[tuple[Sender, Built]]:
-        """Make results durable and begin as many messages, in one commit; returns who is to hand over which.
-
-        A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
-        stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
-        One that was begun and could not start soon enough is so no more, and is begun anew by a later commit: whoever
-        left until then gets nothing.
-        """
-        now = self._clock()
-        wanted = [] if self._halted else self._in_time(self._crew.choose(self._ready), now)
-        if not (wanted or self._results or self._late or self._gate.has_to_write):
-            return []
-        with self._database.write() as conn:
-            self._settle(conn, now)
-            hashes = {one.delivery.id: one.body_hash for _sender, one in wanted}
-            granted = deliveries.begin(conn, hashes, claimant=self._claimant, now=now)
-            refused = [key for key in hashes if key not in granted]
-            deliveries.drop(conn, refused, claimant=self._claimant, now=now)
-            deliveries.unbegin(conn, [one.delivery.id for one in self._late], claimant=self._claimant)
-        self._results.clear()
-        while self._late:
-            self._gate.begin_anew(self._late.pop())
-        for _sender, one in wanted:
-            if one.delivery.id not in granted:
-                self._gate.drop(one)
-        # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
-        return self._in_time([pair for pair in wanted if pair[1].delivery.id in granted], self._clock())
-
-    def _in_time(self, chosen: list[tuple[Sender, Built]], now: dt.datetime) -> list[tuple[Sender, Built]]:
-        """Those of a claim that was not made anew since, whose lease leaves the time for a whole hand-over."""
-        kept = []
-        for sender, one in chosen:
-            # Who moved, or was put aside, may be claimed again while their older message still waits to be begun.
-            current = self._claims.get(one.delivery.id) is one.delivery
-            if current and self._policy.lease.may_begin(one.delivery.lease_until, now=now):
-                kept.append((sender, one))
-            else:
-                self._gate.drop(one)
-        return kept
-
-    def _settle(self, conn: Connection, now: dt.datetime) -> None:
-        """Write what came of tries; they are durable with this transaction."""
-        deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
-        self._gate.write(conn, self._results, claimant=self._claimant, now=now)
+            self._clerk.note(one)
 
     def _wind_up(self) -> None:
         """Wait for what is on its way and settle it, also after a run broke; give up what was not begun."""
@@ -335,26 +264,7 @@ class _Run:
             self._come_back()
         self._sealer.end()
         self._crew.dismiss()
-        self._write_down()
-
-    def _write_down(self) -> None:
-        """Write what came of the last tries; a database that is away is waited for, as what is not written is repeated."""
-        began_s = time.monotonic()
-        for pause_s in (*_PAUSES_S, None):
-            try:
-                with self._database.write() as conn:
-                    self._settle(conn, self._clock())
-                    unstarted = [one.delivery.id for one in self._late]
-                    deliveries.release(conn, self._claimant, unstarted=unstarted)
-            except DatabaseError:
-                # Whoever waited long for a lock has waited enough.
-                late = time.monotonic() - began_s > _AWAY_S
-                if pause_s is None or late or self._stop.is_set():
-                    raise
-                _log.warning("results wait for the database", results=len(self._results))
-                self._stop.wait(pause_s)
-            else:
-                return
+        self._clerk.write_down()
 
     # -- what is due ----------------------------------------------------------------------------
 
@@ -365,7 +275,7 @@ class _Run:
         left = limit
         while not self._halted and left != 0:
             batch = self._policy.batch if left is None else min(self._policy.batch, left)
-            claimed = self._claim(batch, only)
+            claimed = self._clerk.claim(batch, only)
             if len(claimed) == self._policy.batch:
                 self._expect_many(signed=bool(claimed[-1].signed_by))
             if not claimed:
@@ -393,41 +303,11 @@ class _Run:
         if signed:
             self._sealer.expect_many()
 
-    def _claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
-        now = self._clock()
-        with self._database.write() as conn:
-            # A whole batch that cannot be built leaves results, and nothing to begin.
-            self._settle(conn, now)
-            claimed = self._gate.claim(
-                conn,
-                claimant=self._claimant,
-                now=now,
-                lease_until=self._policy.lease.until(now),
-                limit=batch,
-                only=only,
-            )
-            wanted = {pick.edition_id for delivery in claimed for pick in delivery.picks}
-            missing = wanted - {edition for edition, _paper in self._papers}
-            if missing:
-                found = editions.contents(conn, missing)
-                self._papers.update({(paper.edition_id, paper.paper_id): paper for paper in found})
-            if claimed and self._lookout is not None:
-                # Last of all: on PostgreSQL who claims meanwhile waits for this row.
-                self._lookout.raise_(conn)
-        self._results.clear()
-        if self._gate.excess:
-            with self._database.write() as conn:
-                deliveries.unclaim(conn, self._gate.excess, claimant=self._claimant)
-        self._claims.update((delivery.id, delivery) for delivery in claimed)
-        if self._lookout is not None:
-            self._lookout.keep()
-        return claimed
-
     def _drafted(self, delivery: Delivery) -> Draft | None:
         try:
-            return self._build(delivery, self._papers)
+            return self._build(delivery, self._clerk.papers)
         except Exception as error:  # whatever a paper or a template does, the others are mailed
-            self._note(self._unbuilt(delivery, error))
+            self._clerk.note(self._unbuilt(delivery, error))
             return None
 
     def _sealed(self, delivery: Delivery, draft: Draft, signatures: bytes | None) -> Built | Result:
@@ -469,17 +349,12 @@ class _Run:
             expires_at=delivery.expires_at,
             policy=self._policy.retry,
         )
-        self._note(_result(delivery, verdict))
+        self._clerk.note(_result(delivery, verdict))
         self._streak = next_streak(self._streak, verdict)
         self._taken_up = self._taken_up or self._streak == 0
         self.trouble = None if self._taken_up else verdict.detail
         if verdict.pause_run or self._streak >= self._policy.retry.site_streak:
             self.paused = self.paused or verdict.detail
-
-    def _note(self, result: Result) -> None:
-        self._claims.pop(result.delivery_id, None)
-        self._results.append(result)
-        self._tries[result.status] += 1
 
 
 def _until_none(found: Iterable[T | None]) -> Iterator[T]:

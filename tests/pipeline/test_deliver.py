@@ -24,7 +24,7 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Status
 from digest.deliver.policy import RetryPolicy
 from digest.deliver.reply import Reply, Silence, Step
-from digest.pipeline import deliver as module
+from digest.pipeline import clerk as module
 from digest.relay.memory import ACCEPTED, MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
@@ -807,6 +807,9 @@ class BreaksAtAStep(MemoryConnection):
     @property
     def may_lead(self) -> bool:
         return True
+
+    def hand_over(self, message: Message, *, may_start: Callable[[], bool] = lambda: True) -> Reply:
+        return super().hand_over(message)
 
     def begin(self, message: Message, following: Message | None = None) -> BreaksAtAStep:
         if self.step == "begin":
