@@ -20,6 +20,9 @@ from digest.deliver.reply import Reply, Silence, Step
 #: way, if that is more: one behind each of those, one in stock, and what is claimed together. Others stay in the ledger.
 _WAITING: Final = 32
 _BEHIND: Final = 4
+#: And of one to which all connections may be used: no other domain waits while they are, and claims that are given
+#: back cost as much as those that are kept.
+_ALONE: Final = 256
 _MANY: Final = 1 << 30
 #: Domains remembered; beyond, those that are at rest are forgotten, and begin with a small share again.
 _DOMAINS: Final = 10_000
@@ -92,6 +95,7 @@ class Throttle:
             connections: How many messages are on their way at once, to all domains together.
         """
         self.limits = limits
+        self._connections = connections
         self._most = min(limits.domain_connections or connections, connections)
         self._share = min(max(1, connections // 8), self._most)
         self._pace = Pace(limits.rate) if limits.rate else None
@@ -207,7 +211,8 @@ class Throttle:
         """Whether no more of it should wait."""
         if domain.aside_until_s > now_s:
             return True
-        most = max(_WAITING, _BEHIND * self._window(domain, now_s))
+        window = self._window(domain, now_s)
+        most = max(_WAITING, _BEHIND * window, _ALONE if window == self._connections else 0)
         return domain.waiting >= most and self._holds(domain, now_s)
 
     def _holds(self, domain: _Domain, now_s: float, coming: int = 0) -> bool:

@@ -154,6 +154,25 @@ def test_more_wait_where_more_may_go() -> None:
     assert made.enrol(GOOD, 0.0) is False
 
 
+def test_claims_are_kept_whole_where_all_connections_may_go() -> None:
+    """Of a domain that has all of few connections, two claims of the usual size wait; where it has not all, or hangs, 32."""
+    made, narrow = throttle(8), throttle(8, domain_connections=7)
+    for each in (made, narrow):
+        for _ in range(7):
+            for _ in start(each, enrolled(each, GOOD), 8, 0.0):
+                each.end(GOOD, Heard.ANSWER, 0.0)
+    assert len(start(made, enrolled(made, *[GOOD] * 8), 8, 0.0)) == 8
+    assert len(start(narrow, enrolled(narrow, *[GOOD] * 7), 8, 0.0)) == 7
+    enrolled(made, *[GOOD] * 256)
+    enrolled(narrow, *[GOOD] * 32)
+    assert (made.enrol(GOOD, 0.0), narrow.enrol(GOOD, 0.0)) == (False, False)
+    for _ in range(224):
+        made.withdraw(GOOD)
+    assert made.enrol(GOOD, 1.0) is True
+    made.withdraw(GOOD)
+    assert made.enrol(GOOD, 6.0) is False
+
+
 def test_one_that_is_withdrawn_makes_room() -> None:
     """What is given up unsent waits no more."""
     made = throttle(8)
