@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from sqlalchemy.engine import Connection
 
 from digest.cli.app import EXIT_FAILED, EXIT_PART, Json, find_subscriber, parse_moment, session
 from digest.cli.output import emit, errors, moment, plain, plural, table
@@ -19,6 +20,7 @@ from digest.compose.preview import html_part
 from digest.deliver.delivery import Status
 from digest.errors import UsageError
 from digest.pipeline.forecast import Expected, Forecast, forecast
+from digest.pipeline.publish import due
 from digest.pipeline.restored import told as told_of_copy
 from digest.pipeline.shelf import STALE
 from digest.pipeline.why import why
@@ -251,11 +253,18 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
         kept = [dump for dump in dumps.every(conn) if dump.status in dumps.UNREAD]
         total = sum(subscribers.counts(conn).values())
         newest = editions.newest(conn)
+        new = _new_before_the_hour(wired, conn)
     if kept:
         warnings.append(f"{plural(len(kept), 'dump')} in quarantine: see `digest dumps quarantine`")
     if not total:
         warnings.append("there are no subscribers: see `digest subscribers add`")
-    if newest is None and seen.edition is None:
+    if new:
+        policy = wired.publish_policy
+        warnings.append(
+            f"{plural(new, 'new paper')} to be published at {policy.hour:02}:00 ({policy.zone.key}): `--as-of` looks ahead,"
+            " `digest edition publish` does not wait"
+        )
+    elif newest is None and seen.edition is None:
         warnings.append("there is no edition, and nothing new to publish")
     elif not seen.drafted and newest is not None and wired.clock() - newest.published_at > STALE:
         warnings.append(f"the newest edition is of {newest.date}: too old to be mailed on its own")
@@ -265,6 +274,15 @@ def _warnings(wired: App, seen: Forecast) -> list[str]:
             f"the edition waits for a source until {moment(held_until)}: see `digest sources status`"
         )
     return warnings
+
+
+def _new_before_the_hour(wired: App, conn: Connection) -> int:
+    """How many papers wait for today's hour of publication; 0 where it has come, or the edition is out."""
+    policy, now = wired.publish_policy, wired.clock()
+    day = now.astimezone(policy.zone).date()
+    if due(policy, now) or editions.on(conn, day):
+        return 0
+    return len(editions.new_papers(conn))
 
 
 def _write(out: Path, digest: Expected, eml: bytes, html: str) -> None:

@@ -358,6 +358,27 @@ def test_a_dry_run_of_another_moment(run: Run, filled: Path) -> None:
     assert run("send", "--dry-run", "--as-of", "2020-01-01", "--json").json["as_of"].endswith("+00:00")
 
 
+def test_before_the_hour_of_publication(run: Run, site: Path) -> None:
+    """A dry run that comes too early for the edition says what waits for it, and how to look at it."""
+    settings = site / "digest.toml"
+    settings.write_text(settings.read_text().replace("edition.hour = 0", "edition.hour = 23"))
+    today = dt.datetime.now(dt.UTC).date()
+    (site / "page.json").write_bytes(daily_papers(["On Kites", "On Bread"], day=today))
+    assert run("ingest", "page.json").code == 0
+    early, late = (
+        run("send", "--dry-run", "--as-of", f"{today}T{hour}", "--json").json for hour in ("22:59", "23:00")
+    )
+    assert early["edition"] is None
+    assert [line for line in early["warnings"] if "edition" in line] == [
+        "2 new papers to be published at 23:00 (UTC): `--as-of` looks ahead, `digest edition publish` does not wait"
+    ]
+    assert late["edition"] == f"{today}"
+    assert not any("new paper" in line for line in late["warnings"])
+    assert run("edition", "publish").code == 0
+    published = run("send", "--dry-run", "--as-of", f"{today}T22:59", "--json").json
+    assert not any("new paper" in line for line in published["warnings"])
+
+
 def test_a_paused_run(run: Run, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay that is not there: the run says so, exits 1, and the mails wait."""
     monkeypatch.setenv("DIGEST_RELAY__URL", "smtp://127.0.0.1:1")
