@@ -19,8 +19,9 @@ from digest.compose.dkim import Dkim, private_key
 from digest.compose.message import Unsigned
 from digest.errors import SettingsError
 
-#: How long it may take to end once nothing more comes.
-END_S = 5.0
+#: How long it may take to end once nothing more comes. Who delivers waits for it, with all sockets unread: it is killed
+#: sooner than it is given time, as nobody wants what it is at.
+END_S = 0.5
 
 
 class SigningProcess:

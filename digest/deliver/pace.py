@@ -69,6 +69,10 @@ class Pace:
         """One goes now; where none may, the ones after it wait the longer."""
         self._due_s = max(self._due_s, now_s) + self._gap_s
 
+    def give_back(self) -> None:
+        """One that was to go did not: another may."""
+        self._due_s -= self._gap_s
+
     def is_rested(self, now_s: float) -> bool:
         """Whether all that went is too long ago to matter."""
         return self._due_s <= now_s

@@ -10,10 +10,8 @@ from typing import Literal
 from digest.deliver.bounce import Bounce, BounceKind, one_line
 from digest.deliver.delivery import Status
 from digest.deliver.refusal import Blame, is_readers, judge_refusal, read_code
-from digest.deliver.reply import Reply, Silence, Step
+from digest.deliver.reply import UP_TO_MAIL, Reply, Silence, Step
 
-#: Up to MAIL nothing has been said about a reader: what goes wrong there is the site's trouble.
-_SITE_STEPS = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 #: What a final refusal counts as, by whom it blames; an address that is dead bounces hard.
 _KINDS = {Blame.RECIPIENT: BounceKind.SOFT, Blame.MESSAGE: BounceKind.BLOCKED}
 
@@ -174,7 +172,7 @@ def _is_refusal(reply: Reply) -> bool:
 
 
 def _meaning(reply: Reply) -> tuple[Blame | None, Bounce | None]:
-    if reply.step in _SITE_STEPS:
+    if reply.step in UP_TO_MAIL:
         return Blame.SITE, None
     if not _is_refusal(reply):
         return None, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Step(StrEnum):
@@ -18,6 +19,10 @@ class Step(StrEnum):
     DATA = "data"  #: the command; the answer to wait for is 354
     BODY = "body"  #: the message's bytes, before the final dot has left
     DOT = "dot"  #: the final dot has left: from here on the relay may have the message
+
+
+#: Up to MAIL nothing has been said about a reader, and no destination was named: what goes wrong there is the site's.
+UP_TO_MAIL: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 
 
 class Silence(StrEnum):

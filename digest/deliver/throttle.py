@@ -14,20 +14,20 @@ from enum import Enum
 from typing import Final
 
 from digest.deliver.pace import Pace, Rate
-from digest.deliver.reply import Reply, Silence, Step
+from digest.deliver.reply import UP_TO_MAIL, Reply, Silence, Step
 
 #: So many messages of one domain may wait in memory while they cannot go, or so many times as many as may be on their
 #: way, if that is more: one behind each of those, one in stock, and what is claimed together. Others stay in the ledger.
 _WAITING: Final = 32
 _BEHIND: Final = 4
-#: And of one to which all connections may be used: no other domain waits while they are, and claims that are given
-#: back cost as much as those that are kept.
+#: And of one to which all connections may be used: nothing else can go while they are, and claims that are given back
+#: cost as much as those that are kept.
 _ALONE: Final = 256
+#: But of one with a rate no more than go in this time: what waits longer does not fit into its lease any more.
+_PACED_S: Final = 600.0
 _MANY: Final = 1 << 30
 #: Domains remembered; beyond, those that are at rest are forgotten, and begin with a small share again.
 _DOMAINS: Final = 10_000
-#: Up to MAIL no destination was named: what went wrong says nothing about one.
-_SITE_STEPS: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ def heard(reply: Reply) -> Heard:
         return (
             Heard.ANSWER
         )  # nearly all; said first, for to look a step up in a set takes longer than all else here
-    if reply.step in _SITE_STEPS:
+    if reply.step in UP_TO_MAIL:
         return Heard.NOTHING
     if reply.silence is Silence.TIMEOUT:
         return Heard.SILENCE
@@ -67,12 +67,13 @@ def heard(reply: Reply) -> Heard:
 class _Domain:
     """A destination as it stands."""
 
-    __slots__ = ("aside_until_s", "going", "pace", "quiet_since_s", "waiting", "window")
+    __slots__ = ("aside_until_s", "coming", "going", "pace", "quiet_since_s", "waiting", "window")
 
     def __init__(self, share: int, rate: Rate | None) -> None:
         self.window = share  #: how many may be on their way at once
         self.going = 0
         self.waiting = 0  #: enrolled, and not started
+        self.coming = 0  #: of those, promised a place
         self.quiet_since_s = 0.0  #: the last answer, or the first message that waits for one
         self.aside_until_s = -math.inf
         self.pace = Pace(rate) if rate else None
@@ -105,7 +106,7 @@ class Throttle:
     def begin(self) -> None:
         """Begin a run: nothing is waiting or on its way, whatever broke the last one."""
         for domain in self._domains.values():
-            domain.waiting = domain.going = 0
+            domain.waiting = domain.going = domain.coming = 0
         self._turned_away.clear()
 
     # -- before a message is composed ------------------------------------------------------------
@@ -152,20 +153,22 @@ class Throttle:
         """Whether rates are to be kept to: then when a message goes is not known before it does."""
         return self._pace is not None or self.limits.domain_rate is not None
 
-    def has_room(self, name: str, now_s: float, coming: int = 0) -> bool:
-        """Whether one that waits might be started, behind so many that are about to be."""
-        return not self._holds(self._domains[name], now_s, coming)
-
-    def start(self, name: str, now_s: float, coming: int = 0) -> bool:
-        """Take one that waits for started, where it may go now; False where it has to go on waiting.
-
-        Args:
-            name: Its domain.
-            now_s: By the clock of all calls.
-            coming: How many others have been promised a place.
-        """
+    def promise(self, name: str, now_s: float) -> bool:
+        """Keep a place for one that waits, until `unpromise`; False where there is none."""
         domain = self._domains[name]
-        if self._holds(domain, now_s, coming):
+        if self._holds(domain, now_s):
+            return False
+        domain.coming += 1
+        return True
+
+    def unpromise(self, name: str) -> None:
+        """One that was promised a place is about to take it, or is not coming."""
+        self._domains[name].coming -= 1
+
+    def start(self, name: str, now_s: float) -> bool:
+        """Take one that waits for started, where it may go now; False where it has to go on waiting."""
+        domain = self._domains[name]
+        if self._holds(domain, now_s):
             return False
         domain.waiting -= 1
         if not domain.going:
@@ -196,13 +199,16 @@ class Throttle:
         domain = self._domains[name]
         domain.going -= 1
         domain.waiting += 1
+        for pace in (domain.pace, self._pace):
+            if pace is not None:
+                pace.give_back()
 
     def wait_s(self, waiting: Iterable[str], now_s: float) -> float:
         """How long until time alone lets one of these go; infinite where one that is on its way has to end first."""
         soonest_s = math.inf
         for name in set(waiting):
             domain = self._domains[name]
-            if domain.going < self._window(domain, now_s):
+            if domain.going + domain.coming < self._window(domain, now_s):
                 pace_s = domain.pace.wait_s(now_s) if domain.pace is not None else 0.0
                 soonest_s = min(soonest_s, max(pace_s, domain.aside_until_s - now_s))
         return max(soonest_s, self._pace.wait_s(now_s)) if self._pace is not None else soonest_s
@@ -212,12 +218,17 @@ class Throttle:
         if domain.aside_until_s > now_s:
             return True
         window = self._window(domain, now_s)
-        most = max(_WAITING, _BEHIND * window, _ALONE if window == self._connections else 0)
+        most = max(_WAITING, _BEHIND * window)
+        if domain.pace is not None:
+            rate = domain.pace.rate
+            return domain.waiting >= max(1, min(most, int(rate.count / rate.period_s * _PACED_S)))
+        if window == self._connections:
+            most = max(most, _ALONE)
         return domain.waiting >= most and self._holds(domain, now_s)
 
-    def _holds(self, domain: _Domain, now_s: float, coming: int = 0) -> bool:
+    def _holds(self, domain: _Domain, now_s: float) -> bool:
         return (
-            domain.going + coming >= self._window(domain, now_s)
+            domain.going + domain.coming >= self._window(domain, now_s)
             or domain.aside_until_s > now_s
             or (domain.pace is not None and domain.pace.wait_s(now_s) > 0)
         )

@@ -110,10 +110,10 @@ class Clerk:
     def commit(self, chosen: list[tuple[Sender, Built]]) -> list[tuple[Sender, Built]]:
         """Make results durable and begin as many messages, in one commit; returns who is to hand over which.
 
-        A message is not among them if its reader left, or its claim no longer holds or soon will not: then it
-        stays as it is, and is released when the run ends. Where the commit itself took too long it counts as begun.
-        One that was begun and could not start soon enough is so no more, and is begun anew by a later commit: whoever
-        left until then gets nothing.
+        A message is not among them if its reader left or moved; nor where its claim no longer holds, or soon will not:
+        then it stays as it is, and is released when the run ends. One that was begun and could not start soon enough,
+        or for which the commit itself took too long, is so no more, and is begun anew by a later commit: whoever left
+        until then gets nothing.
         """
         now = self._clock()
         wanted = self._in_time(chosen, now)
@@ -129,11 +129,22 @@ class Clerk:
         self._results.clear()
         while self._late:
             self._gate.begin_anew(self._late.pop())
-        for _sender, one in wanted:
+        if refused:
+            # Who moved while their message was begun; apart, as it holds readers before it changes deliveries.
+            with self._database.write() as conn:
+                deliveries.forward(conn, refused, claimant=self._claimant, now=now)
+        begun = []
+        # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
+        now = self._clock()
+        for sender, one in wanted:
             if one.delivery.id not in granted:
                 self._gate.drop(one)
-        # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
-        return self._in_time([pair for pair in wanted if pair[1].delivery.id in granted], self._clock())
+                self._claims.pop(one.delivery.id, None)
+            elif self._lease.may_begin(one.delivery.lease_until, now=now):
+                begun.append((sender, one))
+            else:
+                self._late.append(one)
+        return begun
 
     def _in_time(self, chosen: list[tuple[Sender, Built]], now: dt.datetime) -> list[tuple[Sender, Built]]:
         """Those of a claim that was not made anew since, whose lease leaves the time for a whole hand-over."""

@@ -40,7 +40,9 @@ from digest.store.database import Database
 from digest.store.deliveries import Result
 
 #: Messages kept ready at most. Of more, what the signing process is asked and answers would not fit into their pipe.
-_STOCK = 512
+_STOCK = 128
+#: Longest wait where somebody is idle and what was composed last may not go: behind it there may be what can.
+_NEXT_S = 0.02
 #: Messages composed between two looks at the sockets.
 _AT_ONCE = 16
 
@@ -171,6 +173,7 @@ class _Run:
         self._ready: deque[Built] = deque()
         self._streak = 0
         self._many = False
+        self._more = True  # whether the drafts may give more at once
         self._taken_up = False  # some message, by the relay, whatever it said of it
         self.paused: str | None = None
         self.trouble: str | None = None
@@ -196,9 +199,11 @@ class _Run:
             self._crew.give(self._clerk.commit(chosen), self._ready)
             # Composed while the relay has what was given, and before a look at the desk: meanwhile other senders come
             # back to it, and share the next commit.
-            self._stock_up(drafts)
-            done = self._halted or self._is_all_given
+            composed = self._stock_up(drafts)
+            done = self._halted or (self._is_all_given and not self._more)
             wait_s = self._wait_s()
+            if composed and self._crew.idle:
+                wait_s = min(wait_s, _NEXT_S)
             signing = self._sealer.pending and not self._halted
             if not (self._crew.busy or signing) and (done or wait_s > PATIENCE_S):
                 return
@@ -218,23 +223,31 @@ class _Run:
             return self._gate.wait_s(self._ready)
         return math.inf if self._crew.busy or self._sealer.pending else 0.0
 
-    def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> None:
-        """Have as many messages ready, or being signed, as there are senders: with those that follow, two for each."""
+    def _stock_up(self, drafts: Iterator[tuple[Delivery, Draft] | None]) -> bool:
+        """Have as many messages ready, or being signed, as there are senders: with those that follow, two for each.
+
+        Returns:
+            Whether any was composed.
+        """
+        composed = False
         ready = len(self._ready) + self._sealer.pending
         # What is held back may go next; but others need not wait for it, if it may not.
         least = min(self._stock, _AT_ONCE)
         wanted = 0 if self._halted else max(self._stock - self._gate.holds, least) - ready
         # At the beginning nobody waits until the stock is full.
-        while (
-            wanted > 0
-            and (self._crew.busy or not self._ready)
-            and (chunk := list(_until_none(islice(drafts, min(wanted, _AT_ONCE)))))
-        ):
+        while wanted > 0 and (self._crew.busy or not self._ready):
+            most = min(wanted, _AT_ONCE)
+            chunk = list(_until_none(islice(drafts, most)))
+            self._more = len(chunk) == most
+            if not chunk:
+                break
+            composed = True
             for one in self._sealer.close(chunk):
                 self._take_in(one)
             wanted -= len(chunk)
             # Or the relay would stand idle while this process composes, and this one then while the relay works.
             self._crew.desk.glance()
+        return composed
 
     @property
     def _stock(self) -> int:

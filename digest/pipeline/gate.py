@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
@@ -56,7 +56,6 @@ class Gate:
         self._clock = clock
         self.excess: list[int] = []
         self._held: deque[Built] = deque()  # passed over: others went first
-        self._coming: Counter[str] = Counter()  # those that follow one of another domain
         self._unanswered: list[str] = []  # domains to be put aside with the next transaction
 
     # -- claiming -------------------------------------------------------------------------------
@@ -134,8 +133,7 @@ class Gate:
         return chosen
 
     def _start(self, one: Built, now_s: float) -> bool:
-        name = _domain(one.delivery)
-        return self._throttle.start(name, now_s, self._coming[name])
+        return self._throttle.start(_domain(one.delivery), now_s)
 
     def follow(self, ready: deque[Built], before: Sequence[Built]) -> list[Built | None]:
         """Take out what is to follow each of these over its connection, where that is known by now.
@@ -162,9 +160,8 @@ class Gate:
         name = _domain(one.delivery)
         if name in behind and not self._throttle.is_aside(name, now_s):
             before = name
-        elif behind and self._throttle.has_room(name, now_s, self._coming[name]):
+        elif behind and self._throttle.promise(name, now_s):
             before = next(iter(behind))
-            self._coming[name] += 1
         else:
             self._hold(one, now_s)
             return
@@ -189,7 +186,7 @@ class Gate:
     def _no_longer_coming(self, one: Built, before: Built) -> None:
         name = _domain(one.delivery)
         if name != _domain(before.delivery):
-            self._coming[name] -= 1
+            self._throttle.unpromise(name)
 
     def _hold(self, one: Built, now_s: float) -> None:
         name = _domain(one.delivery)

@@ -84,11 +84,11 @@ class Sealer:
         closed: list[Built | Result] = []
         silent = self.is_silent
         # All of it: what is taken at once is begun in one commit.
-        while self._process is not None and self._given:
+        while self._process is not None:
             try:
                 if not self._process.has_signed():
                     return closed + self._alone() if silent else closed
-                signatures = self._process.receive()
+                signatures = self._process.receive()  # where it has nothing to do, that it is gone
             except (EOFError, OSError):
                 return closed + self._alone()
             self._heard_s, silent = time.monotonic(), False

@@ -14,13 +14,11 @@ from typing import Final
 
 from digest.compose.message import Message
 from digest.deliver.policy import detail
-from digest.deliver.reply import Reply, Silence, Step
+from digest.deliver.reply import UP_TO_MAIL, Reply, Silence, Step
 from digest.log import logger
 from digest.relay.place import Aside, Member, Place, Seat
 from digest.relay.smtp import LATE, SmtpHanding
 
-#: Trouble at these is the relay's own, and leaves the message untouched.
-_BEFORE_ANY_READER: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH, Step.MAIL})
 _FULL: Final = Reply(step=Step.CONNECT, code=None, text="all connections are in use", silence=Silence.TIMEOUT)
 
 _log = logger("relays")
@@ -137,6 +135,13 @@ class RelayPool:
             _log.info("relay taken back", relay=place.member.name)
             self.observer(self.aside())
 
+    def take_back(self, seat: Seat) -> None:
+        """Return a session, and the turn, of a message of which nothing has left."""
+        with self._changed:
+            self._returned(seat)
+            if seat.place.pace is not None:
+                seat.place.pace.give_back()
+
     def give_up(self, seat: Seat) -> None:
         """Close a session after an error of ours, as nobody knows where it stands, and return its place."""
         seat.connection.close()
@@ -224,11 +229,11 @@ class PoolConnection:
             except BaseException:
                 pool.give_up(seat)
                 raise
-            if reply.step not in _BEFORE_ANY_READER:
+            if reply.step not in UP_TO_MAIL:
                 pool.give_back(seat, well=True)
                 return reply
             if reply is LATE:
-                pool.give_back(seat, well=False)
+                pool.take_back(seat)
                 return reply
             if reused:
                 # Relays end sessions at will, and say so at MAIL: a new one shows whether they are in trouble.
@@ -298,7 +303,7 @@ class PoolHanding:
         self.event = self._handing.event
         if self.event is None:
             reply = self._handing.reply
-            well = reply is not None and reply.step not in _BEFORE_ANY_READER
+            well = reply is not None and reply.step not in UP_TO_MAIL
             self.reply = reply if well else None
             self._pool.give_back(self._seat, well=well)
 

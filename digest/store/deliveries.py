@@ -164,7 +164,7 @@ def lapse(conn: Connection, *, now: dt.datetime, dead: Collection[str], park: bo
 
 def _reopen(conn: Connection, rows: sa.ColumnElement[bool]) -> None:
     before = sa.case((deliveries.c.attempts > 0, Status.DEFERRED.value), else_=Status.PLANNED.value)
-    conn.execute(sa.update(deliveries).where(rows).values(status=before, **_FREED))
+    conn.execute(sa.update(deliveries).where(rows).values(status=before, body_hash=_SHOWN, **_FREED))
 
 
 def expire(conn: Connection, *, now: dt.datetime) -> int:
@@ -312,18 +312,17 @@ def unbegin(conn: Connection, delivery_ids: Collection[int], *, claimant: str) -
     changes the same rows otherwise.
     """
     if delivery_ids:
-        # A try that counted has left bytes behind, which the next must match.
-        kept = sa.case((deliveries.c.attempts > 0, deliveries.c.body_hash))
         conn.execute(
             sa.update(deliveries)
             .where(deliveries.c.id.in_(list(delivery_ids)), deliveries.c.claimant == claimant)
-            .values(begun_at=None, body_hash=kept)
+            .values(begun_at=None, body_hash=_SHOWN)
         )
 
 
 def drop(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> None:
-    """Settle claims that may not begin because their reader left, paused or was suppressed."""
+    """Settle claims that may not begin because their reader left, paused or was suppressed; for others see `forward`."""
     if delivery_ids:
+        moved = sa.and_(deliveries.c.kind == Kind.DIGEST, _reader(subscribers.c.state == State.ACTIVE))
         conn.execute(
             sa.update(deliveries)
             .where(
@@ -331,17 +330,46 @@ def drop(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: d
                 deliveries.c.status == Status.CLAIMED,
                 deliveries.c.claimant == claimant,
                 ~_mailable(),
+                ~moved,
             )
             .values(status=Status.SUPPRESSED, reason="left", settled_at=now, claimant=None)
         )
 
 
-def _mailable() -> sa.ColumnElement[bool]:
-    active = sa.exists().where(
-        subscribers.c.id == deliveries.c.subscriber_id, subscribers.c.state == State.ACTIVE
+def forward(conn: Connection, delivery_ids: Sequence[int], *, claimant: str, now: dt.datetime) -> None:
+    """Let claims that may not begin because their reader moved, while they were begun, go where readers who move have theirs."""
+    digests = sa.and_(
+        deliveries.c.id.in_(delivery_ids),
+        deliveries.c.status == Status.CLAIMED,
+        deliveries.c.claimant == claimant,
+        deliveries.c.kind == Kind.DIGEST,
+        _reader(subscribers.c.epoch != deliveries.c.epoch),
     )
+    whose = sa.select(deliveries.c.subscriber_id).where(digests)
+    hold_those(conn, whose)
+    for row in conn.execute(sa.select(subscribers).where(subscribers.c.id.in_(whose))).all():
+        readdress(conn, row.id, recipient=row.address, epoch=row.epoch, now=now)
+
+
+def _mailable() -> sa.ColumnElement[bool]:
+    """Whether a mail may begin: what makes mail open to withdrawal, leaving or moving, raises the epoch of its reader."""
     # An address that was erased while its mail was on its way is not tried again.
-    return sa.or_(sa.and_(deliveries.c.kind != Kind.DIGEST, deliveries.c.recipient != ""), active)
+    addressed = deliveries.c.recipient != ""
+    same = subscribers.c.epoch == deliveries.c.epoch
+    return sa.or_(
+        sa.and_(deliveries.c.kind == Kind.DIGEST, _reader(same, subscribers.c.state == State.ACTIVE)),
+        sa.and_(deliveries.c.kind.in_(_LAST_WORDS), addressed),
+        sa.and_(deliveries.c.kind.not_in([Kind.DIGEST, *_LAST_WORDS]), addressed, _reader(same)),
+    )
+
+
+#: Mail to who has left, to the address that was left, and to the operator.
+_LAST_WORDS = (Kind.GOODBYE, Kind.MOVED, Kind.ALARM)
+
+
+def _reader(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Whether these hold of the subscriber of a delivery."""
+    return sa.exists().where(subscribers.c.id == deliveries.c.subscriber_id, *conditions)
 
 
 def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: dt.datetime) -> None:
@@ -349,18 +377,20 @@ def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: d
 
     Who bounced hard is suppressed with it: no crash comes between what the relay said and what follows.
     """
+    # Whose mail fails has a span given back: readers are held before their mail is locked.
+    failed = [result.delivery_id for result in results if result.status in (Status.FAILED, Status.EXPIRED)]
+    if failed:
+        hold_those(conn, sa.select(deliveries.c.subscriber_id).where(deliveries.c.id.in_(failed)))
     came = [
         Came(delivery_id=each.delivery_id, bounce=each.bounce, door=Door.SMTP)
         for each in results
         if each.bounce is not None
     ]
-    if came:
-        bounces.hold_of(conn, came)
     done = [result for result in results if result.status not in OPEN]
     if done:
         rows = [(each.delivery_id, each.status, each.reply, int(each.counts_attempt)) for each in done]
         conn.execute(_SETTLE[conn.dialect.name], {"given": rows, "claimant_is": claimant, "now": now})
-        _give_back_failed(conn, [r.delivery_id for r in done if r.status in (Status.FAILED, Status.EXPIRED)])
+        _give_back_failed(conn, failed)
     for result in results:
         if result.status in OPEN:
             _defer(conn, result, claimant=claimant, now=now)
@@ -390,6 +420,8 @@ def _defer(conn: Connection, result: Result, *, claimant: str, now: dt.datetime)
     )
 
 
+#: The hash of what nobody has seen is forgotten: a try that counted may have left bytes behind, which the next must match.
+_SHOWN = sa.case((deliveries.c.attempts > 0, deliveries.c.body_hash))
 #: What a delivery is when no sender holds it.
 _FREED: dict[str, None] = {"claimant": None, "lease_until": None, "begun_at": None}
 

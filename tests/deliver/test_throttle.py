@@ -173,6 +173,36 @@ def test_claims_are_kept_whole_where_all_connections_may_go() -> None:
     assert made.enrol(GOOD, 6.0) is False
 
 
+@pytest.mark.parametrize(
+    ("rate", "waiting"), [(Rate(10, 60.0), 32), (Rate(50, 3600.0), 8), (Rate(1, 3600.0), 1)]
+)
+def test_of_a_domain_with_a_rate_no_more_wait_than_go_in_time(rate: Rate, waiting: int) -> None:
+    """Neither where it could go at once, nor once it has all connections: what waits longer has a lease that ends."""
+    made = throttle(8, domain_rate=rate)
+    enrolled(made, *[GOOD] * waiting)
+    assert made.enrol(GOOD, 0.0) is False
+    now_s = 0.0
+    for _ in range(8):
+        now_s += 1.01 * rate.period_s
+        assert made.start(GOOD, now_s)
+        made.end(GOOD, Heard.ANSWER, now_s)
+        enrolled(made, GOOD, now_s=now_s)
+    assert made.enrol(GOOD, now_s) is False
+
+
+def test_a_promised_place_is_nobody_elses() -> None:
+    """Neither started, nor waited for by time, nor a reason to let more wait; and free again once it is not wanted."""
+    made = throttle(8)
+    enrolled(made, *[GOOD] * 32)
+    assert [made.promise(GOOD, 0.0), made.promise(GOOD, 0.0)] == [True, False]
+    assert made.start(GOOD, 0.0) is False
+    assert made.wait_s([GOOD], 0.0) == math.inf
+    assert made.enrol(GOOD, 0.0) is False
+    made.unpromise(GOOD)
+    assert made.wait_s([GOOD], 0.0) == 0.0
+    assert made.start(GOOD, 0.0) is True
+
+
 def test_one_that_is_withdrawn_makes_room() -> None:
     """What is given up unsent waits no more."""
     made = throttle(8)
@@ -191,6 +221,20 @@ def test_one_that_was_started_and_waits_again() -> None:
     assert [made.start(GOOD, 0.0), made.start(GOOD, 0.0)] == [True, False]
     made.end(GOOD, Heard.ANSWER, 0.0)
     assert made.start(GOOD, 0.0)
+
+
+@pytest.mark.parametrize("limit", ["rate", "domain_rate"])
+def test_one_that_waits_again_gives_its_turn_back(limit: str) -> None:
+    """Under a rate the turn of a message of which nothing left is another's, or its own once more."""
+    made = throttle(8, **{limit: Rate(50, 3600.0)})
+    enrolled(made, GOOD)
+    assert made.start(GOOD, 0.0)
+    made.wait_again(GOOD)
+    assert (made.room(1.0) > 0, made.wait_s([GOOD], 1.0)) == (True, 0.0)
+    assert made.start(GOOD, 1.0)
+    made.end(GOOD, Heard.ANSWER, 1.0)
+    enrolled(made, GOOD, now_s=73.0)
+    assert made.wait_s([GOOD], 1.0) == pytest.approx(72.0, abs=0.1)
 
 
 def test_a_new_run_begins_with_nothing_on_its_way() -> None:

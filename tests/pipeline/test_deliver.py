@@ -25,6 +25,7 @@ from digest.deliver.delivery import Status
 from digest.deliver.policy import RetryPolicy
 from digest.deliver.reply import Reply, Silence, Step
 from digest.pipeline import clerk as module
+from digest.pipeline import crew
 from digest.relay.memory import ACCEPTED, MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
@@ -43,6 +44,7 @@ from tests.factories import (
     add_subscriber,
     make_app,
     pick,
+    plan_for,
     publish_edition,
 )
 from tests.pipeline.outbox import Outbox, addresses, message_id, recipients
@@ -406,6 +408,7 @@ def test_who_moves_while_a_message_waits(outbox: Outbox) -> None:
     def script(message: Message) -> Reply | None:
         if message.recipient == who[1].address:  # by now the message of the fourth is ready
             with outbox.database.write() as conn:
+                subscribers.change(conn, who[3].id, address=moved, address_key=moved, epoch=2)
                 deliveries.readdress(conn, who[3].id, recipient=moved, epoch=2, now=NOW)
         elif message.recipient == who[2].address:  # holds a connection, so that it stays so
             assert tried.wait(20)
@@ -433,6 +436,32 @@ def test_left_without_a_trace_in_the_ledger(outbox: Outbox) -> None:
     assert outbox.deliver().results == {Status.SENT: 1}
     assert outbox.statuses() == {"sent": 1, "suppressed": 3}
     assert outbox.open_claims() == 0
+
+
+def test_a_whole_stock_that_cannot_be_signed(outbox: Outbox) -> None:
+    """The run goes on behind it: each of forty is tried, though of none there is anything to hand over."""
+    outbox.plan(40)
+    outbox.signed_by = "lost"
+    outbox.broken = {"lost"}
+    assert outbox.deliver().results == {Status.DEFERRED: 40}
+    assert outbox.open_claims() == 0
+
+
+def test_who_can_go_is_found_behind_a_domain_that_is_left_alone(
+    outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was claimed for it is passed over at once, and not a few at each look for what has fallen due."""
+    monkeypatch.setattr(crew, "LOOK_S", 40.0)
+    outbox.policy = replace(outbox.policy, connections=4, batch=200)
+    with outbox.database.write() as conn:
+        who = [add_subscriber(conn, f"reader{number}@big.org") for number in range(140)]
+        last = add_subscriber(conn, "reader@other.org")
+        plan_for(conn, *who, last)
+    silent = Reply(step=Step.RCPT, code=None, text="", silence=Silence.TIMEOUT)
+    outbox.script(lambda m: silent if "@big.org" in m.recipient and len(outbox.relay.tried) > 20 else None)
+    results = outbox.deliver().results
+    assert outbox.row(last).status == Status.SENT
+    assert (results[Status.SENT], outbox.statuses(who)) == (21, {"sent": 20, "deferred": 120})
 
 
 def test_a_poison_reader(outbox: Outbox) -> None:

@@ -9,17 +9,23 @@ from pathlib import Path
 import pytest
 
 from digest.compose.message import Message
-from digest.deliver.delivery import Status
+from digest.deliver.delivery import Kind, Status
+from digest.deliver.pace import Rate
 from digest.deliver.reply import Reply
+from digest.deliver.throttle import Limits, Throttle
 from digest.pipeline import senders
+from digest.pipeline.gate import Gate
+from digest.pipeline.ports import Relay
 from digest.relay.place import Member
 from digest.relay.pool import RelayPool
 from digest.relay.smtp import SmtpConnection, SmtpRelay
 from digest.relay.url import parse_url
+from digest.signup import Signup
 from digest.store import deliveries, subscribers
 from digest.store.database import Database
+from digest.subscribers.consent import Evidence
 from digest.subscribers.subscriber import State
-from tests.factories import NOW, Clock
+from tests.factories import NOW, STAMP, Clock
 from tests.pipeline.outbox import Outbox, addresses
 from tests.smtp_server import Answer, SmtpServer
 
@@ -74,6 +80,60 @@ def test_who_leaves_while_a_session_is_opened(outbox: Outbox) -> None:
     row = outbox.row(who[0])
     assert (row.status, row.reason, row.attempts) == (Status.SUPPRESSED, "left", 0)
     assert outbox.balances()
+
+
+@pytest.mark.parametrize("kind", [Kind.LOGIN, Kind.CONFIRM, Kind.DATA])
+def test_other_mail_to_who_leaves_while_a_session_is_opened(outbox: Outbox, kind: Kind) -> None:
+    """Whatever would have been withdrawn, had it not been begun, is not sent: its links are dead by now."""
+    (one,) = outbox.plan(1, kind=kind)
+    signup = Signup(database=outbox.database, stamp=STAMP)
+
+    def greet(_argument: str) -> None:
+        assert signup.leave(one, evidence=Evidence(method="web"), now=NOW, goodbye=False)
+
+    with SmtpServer(answers={"connect": greet}) as server:
+        assert outbox.deliver(relay=relay_to(server)).results == {}
+        assert server.commands == ["EHLO", "QUIT"]
+    assert outbox.row(one).status == Status.SUPPRESSED
+    assert outbox.balances()
+
+
+def test_who_moves_while_a_session_is_opened(outbox: Outbox) -> None:
+    """Their digest goes to the new address, with links that open, and not to the old one."""
+    outbox.policy = replace(outbox.policy, connections=1)
+    who = outbox.plan(2)
+    moved = "moved@example.org"
+
+    def greet(_argument: str) -> None:
+        if moved in outbox.rows():
+            return
+        with outbox.database.write() as conn:
+            subscribers.change(conn, who[0].id, address=moved, address_key=moved, epoch=1)
+            deliveries.readdress(conn, who[0].id, recipient=moved, epoch=1, now=NOW)
+        assert outbox.row(who[0]).epoch == 0, "what is begun is past recall"
+
+    with SmtpServer(answers={"connect": greet}) as server:
+        # As for who moves before their message is begun: it may be due again only when nothing else keeps this run going.
+        sent = [outbox.deliver(relay=relay_to(server)).results.get(Status.SENT, 0) for _ in range(2)]
+        assert sum(sent) == 2
+        assert sorted(taken.recipient for taken in server.accepted) == [moved, who[1].address]
+    assert outbox.rows()[moved].epoch == 1
+    assert outbox.balances()
+
+
+@pytest.mark.parametrize("limit", ["rate", "domain_rate", "its own"])
+def test_a_slow_rate_before_a_slow_relay(outbox: Outbox, limit: str) -> None:
+    """Where the next turn is further away than a run waits, the session that was opened in this one is used in it."""
+    who = outbox.plan(1)
+    slow = Rate(50, 3600.0)
+    with SmtpServer() as server:
+        relay: Relay = relay_to(server)
+        if limit == "its own":
+            relay = RelayPool([Member(name="a", relay=relay_to(server), connections=2, rate=slow)])
+        limits = Limits() if limit == "its own" else replace(Limits(), **{limit: slow})  # type: ignore[arg-type] # by name
+        gate = Gate(Throttle(limits, connections=2), relay)
+        assert outbox.deliver(relay=relay, gate=gate).results == {Status.SENT: 1}
+        assert ([taken.recipient for taken in server.accepted], server.connections) == (addresses(who), 1)
 
 
 def test_a_stop_while_a_session_is_opened(outbox: Outbox) -> None:

@@ -113,6 +113,16 @@ def test_a_process_that_is_silent(
     assert (process.gone, sealer.pending, sealer.is_silent) == (True, 0, False)
 
 
+def test_a_process_that_dies_with_nothing_to_do(sqlite_database: Database, desk: Desk) -> None:
+    """It is ended as soon as it is heard of, or its end would be heard again and again; what comes later is signed here."""
+    process = Process()
+    sealer = Sealer(lambda: process, seal, desk)
+    sealer.expect_many()
+    process.gone = True
+    assert sealer.received() == []
+    assert signatures(sealer.close(drafted(sqlite_database, 2))) == ["here 0", "here 1"]
+
+
 def test_the_process_dies_behind_what_it_signed(sqlite_database: Database, desk: Desk) -> None:
     """What it has signed counts, and what it has not is signed here, in one go."""
     process = Process()

@@ -109,6 +109,14 @@ def begin_in_vain(conn: Connection) -> None:
     deliveries.unbegin(conn, [1], claimant="me")
 
 
+def forward_moved(conn: Connection) -> None:
+    """Forward a claim whose reader has moved."""
+    subscribers.change(conn, 1, epoch=5)
+    before = rows(conn)
+    deliveries.forward(conn, [1], claimant="me", now=NOW)
+    assert rows(conn) != before
+
+
 #: Every store function that writes, called so that it has something to write in the database below.
 WRITES: dict[str, Callable[[Connection], object]] = {
     "bounces.blank": lambda conn: bounces.blank(conn, [5]),
@@ -128,6 +136,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     ),
     "deliveries.drop": lambda conn: deliveries.drop(conn, [2], claimant="me", now=NOW),
     "deliveries.expire": lambda conn: deliveries.expire(conn, now=NOW + 2 * DAY),
+    "deliveries.forward": forward_moved,
     "deliveries.lapse": lambda conn: deliveries.lapse(conn, now=NOW, dead=["me"], park=True),
     "deliveries.plan": lambda conn: deliveries.plan(
         conn, [planned(add_subscriber(conn), picks=(pick(),))], now=NOW
