@@ -46,13 +46,13 @@ class Pace:
         The generic cell rate algorithm (ITU-T I.371), as virtual scheduling.
     """
 
-    __slots__ = ("_due_s", "_gap_s", "_slack_s", "rate")
+    __slots__ = ("_due_s", "_gap_s", "_slack_s", "_taken_s", "rate")
 
     def __init__(self, rate: Rate) -> None:
         self.rate = rate
         self._gap_s = rate.period_s / (rate.count - rate.at_once + 1) * (1 + 2 * _ROUNDING)
         self._slack_s = (rate.at_once - 1 + _ROUNDING) * self._gap_s
-        self._due_s = -math.inf
+        self._due_s = self._taken_s = -math.inf
 
     def wait_s(self, now_s: float) -> float:
         """How long until the next may go; 0 where it may go now."""
@@ -68,10 +68,12 @@ class Pace:
     def take(self, now_s: float) -> None:
         """One goes now; where none may, the ones after it wait the longer."""
         self._due_s = max(self._due_s, now_s) + self._gap_s
+        self._taken_s = now_s
 
-    def give_back(self) -> None:
-        """One that was to go did not: another may."""
-        self._due_s -= self._gap_s
+    def give_back(self, taken_s: float) -> None:
+        """One that took its turn then did not go: another may, unless one has gone since, as a turn that is over is nobody's."""
+        if taken_s == self._taken_s:
+            self._due_s -= self._gap_s
 
     def is_rested(self, now_s: float) -> bool:
         """Whether all that went is too long ago to matter."""

@@ -195,13 +195,16 @@ class Throttle:
         return False
 
     def wait_again(self, name: str) -> None:
-        """One that was started waits again: nothing of it has left."""
+        """One that was started waits again: nothing of it has left. See `give_back`."""
         domain = self._domains[name]
         domain.going -= 1
         domain.waiting += 1
-        for pace in (domain.pace, self._pace):
+
+    def give_back(self, name: str, taken_s: float) -> None:
+        """Give back the turn that one took then by the rates, and did not use."""
+        for pace in (self._domains[name].pace, self._pace):
             if pace is not None:
-                pace.give_back()
+                pace.give_back(taken_s)
 
     def wait_s(self, waiting: Iterable[str], now_s: float) -> float:
         """How long until time alone lets one of these go; infinite where one that is on its way has to end first."""
@@ -218,13 +221,11 @@ class Throttle:
         if domain.aside_until_s > now_s:
             return True
         window = self._window(domain, now_s)
-        most = max(_WAITING, _BEHIND * window)
-        if domain.pace is not None:
-            rate = domain.pace.rate
-            return domain.waiting >= max(1, min(most, int(rate.count / rate.period_s * _PACED_S)))
-        if window == self._connections:
-            most = max(most, _ALONE)
-        return domain.waiting >= most and self._holds(domain, now_s)
+        most = max(_WAITING, _BEHIND * window, _ALONE if window == self._connections else 0)
+        if domain.pace is None:
+            return domain.waiting >= most and self._holds(domain, now_s)
+        rate = domain.pace.rate
+        return domain.waiting >= max(1, min(most, int(rate.count / rate.period_s * _PACED_S)))
 
     def _holds(self, domain: _Domain, now_s: float) -> bool:
         return (

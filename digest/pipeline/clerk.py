@@ -59,6 +59,7 @@ class Clerk:
         self._stop = stop
         self._claims: dict[int, Delivery] = {}  # each as it was claimed last, until something came of it
         self._results: list[Result] = []  # not durable yet
+        self._refused: list[int] = []  # could not begin; of these, who moved is not seen to yet
         self._late: list[Built] = []  # begun, and not started in time; in the ledger they are still begun
 
     def claim(self, batch: int, only: Collection[int] | None) -> list[Delivery]:
@@ -116,6 +117,7 @@ class Clerk:
         until then gets nothing.
         """
         now = self._clock()
+        self._forward(now)  # before anything is begun that would wait for it
         wanted = self._in_time(chosen, now)
         if not (wanted or self._results or self._late or self._gate.has_to_write):
             return []
@@ -127,12 +129,9 @@ class Clerk:
             deliveries.drop(conn, refused, claimant=self._claimant, now=now)
             deliveries.unbegin(conn, [one.delivery.id for one in self._late], claimant=self._claimant)
         self._results.clear()
+        self._refused += refused
         while self._late:
             self._gate.begin_anew(self._late.pop())
-        if refused:
-            # Who moved while their message was begun; apart, as it holds readers before it changes deliveries.
-            with self._database.write() as conn:
-                deliveries.forward(conn, refused, claimant=self._claimant, now=now)
         begun = []
         # Asked again: whoever is stopped is stopped most likely in a commit, and may wake up past the lease.
         now = self._clock()
@@ -163,6 +162,13 @@ class Clerk:
         deliveries.settle(conn, self._results, claimant=self._claimant, now=now)
         self._gate.write(conn, self._results, claimant=self._claimant, now=now)
 
+    def _forward(self, now: dt.datetime) -> None:
+        """See to those who moved; in a transaction of its own, as it holds readers before it changes deliveries."""
+        if self._refused:
+            with self._database.write() as conn:
+                deliveries.forward(conn, self._refused, claimant=self._claimant, now=now)
+            self._refused.clear()
+
     def write_down(self) -> None:
         """Write what came of the last tries, and give back what was not begun.
 
@@ -171,6 +177,7 @@ class Clerk:
         began_s = time.monotonic()
         for pause_s in (*_PAUSES_S, None):
             try:
+                self._forward(self._clock())
                 with self._database.write() as conn:
                     self._settle(conn, self._clock())
                     unstarted = [one.delivery.id for one in self._late]

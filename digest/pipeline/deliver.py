@@ -291,6 +291,8 @@ class _Run:
             claimed = self._clerk.claim(batch, only)
             if len(claimed) == self._policy.batch:
                 self._expect_many(signed=bool(claimed[-1].signed_by))
+            if not claimed and self._gate.excess:
+                continue  # of other domains there may be more; these are passed over now
             if not claimed:
                 # Asked before anything else happens: what was turned away just now is claimed at the next look. Else there
                 # is nothing. But one message may hang for minutes, and with it the run: what falls due meanwhile does

@@ -56,6 +56,7 @@ class Gate:
         self._clock = clock
         self.excess: list[int] = []
         self._held: deque[Built] = deque()  # passed over: others went first
+        self._turns: dict[int, float] = {}  # under rates: when each that is on its way took its turn
         self._unanswered: list[str] = []  # domains to be put aside with the next transaction
 
     # -- claiming -------------------------------------------------------------------------------
@@ -133,7 +134,10 @@ class Gate:
         return chosen
 
     def _start(self, one: Built, now_s: float) -> bool:
-        return self._throttle.start(_domain(one.delivery), now_s)
+        started = self._throttle.start(_domain(one.delivery), now_s)
+        if started and self._throttle.is_paced:
+            self._turns[one.delivery.id] = now_s
+        return started
 
     def follow(self, ready: deque[Built], before: Sequence[Built]) -> list[Built | None]:
         """Take out what is to follow each of these over its connection, where that is known by now.
@@ -198,15 +202,23 @@ class Gate:
     def drop(self, one: Built) -> None:
         """One that was chosen is not handed over after all."""
         self._throttle.end(_domain(one.delivery), Heard.NOTHING, self._clock())
+        self._give_back(one)
+
+    def _give_back(self, one: Built) -> None:
+        taken_s = self._turns.pop(one.delivery.id, None)
+        if taken_s is not None:
+            self._throttle.give_back(_domain(one.delivery), taken_s)
 
     def begin_anew(self, one: Built) -> None:
         """One that was handed over could not start soon enough, and nothing of it left; it is the first of those that wait."""
         self._throttle.wait_again(_domain(one.delivery))
+        self._give_back(one)
         self._held.appendleft(replace(one, late=one.late + 1))
 
     def end(self, delivery: Delivery, reply: Reply) -> None:
         """One is over."""
         name = _domain(delivery)
+        self._turns.pop(delivery.id, None)
         if self._throttle.end(name, heard(reply), self._clock()):
             self._unanswered.append(name)
 

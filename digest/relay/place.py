@@ -64,3 +64,4 @@ class Place:
 class Seat:
     place: Place
     connection: SmtpConnection
+    taken_s: float  #: when, by the pool's clock

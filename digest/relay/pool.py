@@ -140,7 +140,7 @@ class RelayPool:
         with self._changed:
             self._returned(seat)
             if seat.place.pace is not None:
-                seat.place.pace.give_back()
+                seat.place.pace.give_back(seat.taken_s)
 
     def give_up(self, seat: Seat) -> None:
         """Close a session after an error of ours, as nobody knows where it stands, and return its place."""
@@ -202,7 +202,7 @@ class RelayPool:
         place.busy += 1
         if place.pace is not None:
             place.pace.take(now_s)
-        return Seat(place, place.idle.pop() if place.idle else place.member.relay.connect())
+        return Seat(place, place.idle.pop() if place.idle else place.member.relay.connect(), now_s)
 
 
 class PoolConnection:

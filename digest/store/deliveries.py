@@ -377,10 +377,11 @@ def settle(conn: Connection, results: Sequence[Result], *, claimant: str, now: d
 
     Who bounced hard is suppressed with it: no crash comes between what the relay said and what follows.
     """
-    # Whose mail fails has a span given back: readers are held before their mail is locked.
+    # Whose mail fails has a span given back, and a bounce names its reader: they are held before their mail is locked.
     failed = [result.delivery_id for result in results if result.status in (Status.FAILED, Status.EXPIRED)]
-    if failed:
-        hold_those(conn, sa.select(deliveries.c.subscriber_id).where(deliveries.c.id.in_(failed)))
+    told = [*failed, *(result.delivery_id for result in results if result.bounce is not None)]
+    if told:
+        hold_those(conn, sa.select(deliveries.c.subscriber_id).where(deliveries.c.id.in_(told)))
     came = [
         Came(delivery_id=each.delivery_id, bounce=each.bounce, door=Door.SMTP)
         for each in results
@@ -506,10 +507,10 @@ def readdress(conn: Connection, subscriber_id: int, *, recipient: str, epoch: in
     other mail, whose links are dead, but for the notice of an earlier move, which is for the address that it left.
     One that a sender holds and has not begun is taken out of its hands: it has the old address before its eyes.
     """
-    mine = sa.and_(_recallable([subscriber_id]), deliveries.c.kind != Kind.MOVED)
+    mine = sa.and_(_recallable([subscriber_id]), deliveries.c.kind != Kind.MOVED, deliveries.c.epoch != epoch)
     fresh = sa.and_(mine, deliveries.c.kind == Kind.DIGEST, deliveries.c.body_hash.is_(None))
-    conn.execute(sa.update(deliveries).where(fresh).values(recipient=recipient, epoch=epoch))
     _reopen(conn, sa.and_(fresh, deliveries.c.status == Status.CLAIMED))
+    conn.execute(sa.update(deliveries).where(fresh).values(recipient=recipient, epoch=epoch))
     stale = sa.and_(
         mine, sa.not_(sa.and_(deliveries.c.kind == Kind.DIGEST, deliveries.c.body_hash.is_(None)))
     )

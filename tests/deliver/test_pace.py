@@ -71,6 +71,32 @@ def test_never_more_than_the_rate_in_any_window(rate: Rate, steps: list[float], 
         assert sum(at_s <= other < at_s + rate.period_s - 1e-6 for other in went[first:]) <= rate.count
 
 
+@given(RATES, st.lists(st.tuples(st.floats(0.0, 0.3), st.booleans(), st.booleans()), max_size=300))
+def test_turns_that_are_given_back_let_no_more_go(rate: Rate, steps: list[tuple[float, bool, bool]]) -> None:
+    """Some take a turn, do not go, and give it back whenever that may be: those who go keep to the rate all the same."""
+    pace, now_s, went, late = Pace(rate), 0.0, list[float](), list[float]()
+    for step, goes, returns in steps:
+        now_s += step * rate.period_s
+        if late and returns:
+            pace.give_back(late.pop(0))
+        while pace.wait_s(now_s) <= 0:
+            pace.take(now_s)
+            (went if goes else late).append(now_s)
+    for first, at_s in enumerate(went):
+        assert sum(at_s <= other < at_s + rate.period_s - 1e-6 for other in went[first:]) <= rate.count
+
+
+def test_a_turn_that_is_given_back_in_time_is_the_next_ones() -> None:
+    """Where nobody took one since; else it is over, and its giving back changes nothing."""
+    pace = Pace(Rate(3, 60.0))
+    pace.take(0.0)
+    pace.give_back(0.0)
+    assert pace.wait_s(5.0) == 0.0
+    pace.take(5.0)
+    pace.give_back(0.0)
+    assert pace.wait_s(5.0) == pytest.approx(20.0, rel=1e-4)
+
+
 @given(RATES, st.integers(1, 500))
 def test_never_slower_than_it_has_to_be(rate: Rate, count: int) -> None:
     """Who waits as long as told gets `count` through in the time that the rate takes for it, and one period."""

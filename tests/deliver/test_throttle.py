@@ -174,12 +174,15 @@ def test_claims_are_kept_whole_where_all_connections_may_go() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rate", "waiting"), [(Rate(10, 60.0), 32), (Rate(50, 3600.0), 8), (Rate(1, 3600.0), 1)]
+    ("rate", "at_first", "at_last"),
+    [(Rate(10, 60.0), 32, 100), (Rate(50, 3600.0), 8, 8), (Rate(1, 3600.0), 1, 1)],
 )
-def test_of_a_domain_with_a_rate_no_more_wait_than_go_in_time(rate: Rate, waiting: int) -> None:
+def test_of_a_domain_with_a_rate_no_more_wait_than_go_in_time(
+    rate: Rate, at_first: int, at_last: int
+) -> None:
     """Neither where it could go at once, nor once it has all connections: what waits longer has a lease that ends."""
     made = throttle(8, domain_rate=rate)
-    enrolled(made, *[GOOD] * waiting)
+    enrolled(made, *[GOOD] * at_first)
     assert made.enrol(GOOD, 0.0) is False
     now_s = 0.0
     for _ in range(8):
@@ -187,6 +190,7 @@ def test_of_a_domain_with_a_rate_no_more_wait_than_go_in_time(rate: Rate, waitin
         assert made.start(GOOD, now_s)
         made.end(GOOD, Heard.ANSWER, now_s)
         enrolled(made, GOOD, now_s=now_s)
+    enrolled(made, *[GOOD] * (at_last - at_first), now_s=now_s)
     assert made.enrol(GOOD, now_s) is False
 
 
@@ -230,6 +234,7 @@ def test_one_that_waits_again_gives_its_turn_back(limit: str) -> None:
     enrolled(made, GOOD)
     assert made.start(GOOD, 0.0)
     made.wait_again(GOOD)
+    made.give_back(GOOD, 0.0)
     assert (made.room(1.0) > 0, made.wait_s([GOOD], 1.0)) == (True, 0.0)
     assert made.start(GOOD, 1.0)
     made.end(GOOD, Heard.ANSWER, 1.0)

@@ -24,8 +24,10 @@ from digest.compose.message import Message
 from digest.deliver.delivery import Status
 from digest.deliver.policy import RetryPolicy
 from digest.deliver.reply import Reply, Silence, Step
+from digest.deliver.throttle import Limits, Throttle
 from digest.pipeline import clerk as module
 from digest.pipeline import crew
+from digest.pipeline.gate import Gate
 from digest.relay.memory import ACCEPTED, MemoryConnection, MemoryRelay, in_turn
 from digest.relay.smtp import SmtpRelay
 from digest.relay.url import parse_url
@@ -462,6 +464,24 @@ def test_who_can_go_is_found_behind_a_domain_that_is_left_alone(
     results = outbox.deliver().results
     assert outbox.row(last).status == Status.SENT
     assert (results[Status.SENT], outbox.statuses(who)) == (21, {"sent": 20, "deferred": 120})
+
+
+def test_who_is_due_behind_a_whole_claim_that_may_not_go(outbox: Outbox) -> None:
+    """A domain that the run before left alone has more due than one claim: the others are found in the same run."""
+    outbox.policy = replace(outbox.policy, batch=8)
+    throttle = Throttle(Limits(), connections=2)
+    with outbox.database.write() as conn:
+        plan_for(conn, add_subscriber(conn, "first@big.org"))
+    silent = Reply(step=Step.RCPT, code=None, text="", silence=Silence.TIMEOUT)
+    outbox.script(lambda message: silent if message.recipient.endswith("@big.org") else None)
+    assert outbox.deliver(gate=Gate(throttle, outbox.relay)).results == {Status.DEFERRED: 1}
+    with outbox.database.write() as conn:
+        who = [add_subscriber(conn, f"reader{number}@big.org") for number in range(30)]
+        last = add_subscriber(conn, "reader@other.org")
+        plan_for(conn, *who, last)
+    assert outbox.deliver(gate=Gate(throttle, outbox.relay)).results == {Status.SENT: 1}
+    assert outbox.row(last).status == Status.SENT
+    assert outbox.open_claims() == 0
 
 
 def test_a_poison_reader(outbox: Outbox) -> None:

@@ -611,6 +611,34 @@ def test_readdressing(database: Database) -> None:
         assert ledger.balance(conn).difference == 0
 
 
+def test_readdressing_what_has_the_new_address_already(database: Database) -> None:
+    """What was planned since the move is left alone: its links open, and it may be on its way."""
+    with database.write() as conn:
+        ada = add_subscriber(conn)
+        rows = [planned(ada, kind=Kind.LOGIN, epoch=7), planned(ada, epoch=7)]
+        deliveries.plan(conn, [*rows, planned(ada, kind=Kind.DATA)], now=NOW)
+        claim(conn)
+        deliveries.readdress(conn, ada.id, recipient="new@example.org", epoch=7, now=NOW)
+        assert statuses(conn) == ["claimed", "claimed", "suppressed"]
+        assert column(conn, "claimant") == ["me", "me", None]
+
+
+def test_forwarding(database: Database) -> None:
+    """Claims of readers who moved since go to their new address; those of others are left as they are."""
+    with database.write() as conn:
+        ada, bo, cy = (add_subscriber(conn) for _ in range(3))
+        ids = plan_for(conn, ada, bo, cy)
+        claim(conn)
+        subscribers.change(conn, ada.id, address="new@example.org", address_key="new@example.org", epoch=1)
+        subscribers.change(conn, bo.id, state=State.PAUSED)
+        assert deliveries.begin(conn, dict.fromkeys(ids, HASH), claimant="me", now=NOW) == {ids[2]}
+        deliveries.drop(conn, ids[:2], claimant="me", now=NOW)
+        deliveries.forward(conn, ids[:2], claimant="me", now=NOW)
+        assert statuses(conn) == ["planned", "suppressed", "claimed"]
+        assert column(conn, "recipient") == ["new@example.org", bo.address, cy.address]
+        assert ledger.balance(conn).difference == 0
+
+
 def test_blanking(database: Database) -> None:
     """Of an erased reader's rows neither address nor picks stay; they are counted all the same."""
     with database.write() as conn:
