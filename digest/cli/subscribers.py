@@ -130,7 +130,8 @@ def show(context: typer.Context, address: Address, json: Json = False) -> None:
         console.print(
             f"wants: {plain(', '.join(_wants(subscriber)) or 'what trends')}; at most {subscriber.profile.cap}"
         )
-        console.print(f"next due: {moment(due_at) if due_at else f'none while {subscriber.state}'}")
+        active = subscriber.state is State.ACTIVE
+        console.print(f"next due: {moment(due_at) if active else f'none while {subscriber.state}'}")
         for line in record:
             console.print(plain(_told_line(line)))
         rows = [(m.local_date, m.status, m.reason, len(m.picks), m.reply) for m in mails]
